@@ -1,0 +1,3 @@
+//! The `watchparty` binary: arguments, runtime, exit codes; nothing else.
+
+fn main() {}
