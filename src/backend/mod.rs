@@ -1,1 +1,85 @@
-//! Under construction.
+//! Where sessions and their logs live: four ports, and two equal adapters of them.
+//!
+//! Each port's doc comment is its contract, and `tests/contract` runs one suite over both adapters. Data travels up at one
+//! place only: an adapter calls [`Deliver`](log::Deliver), which the hub implements. Dispatch is dynamic here, because each
+//! call is a network round trip, and nowhere below.
+
+pub mod clock;
+pub mod error;
+pub mod limiter;
+pub mod log;
+pub mod membership;
+pub mod memory;
+pub mod redis;
+pub mod sessions;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::model::session::SessionRecord;
+
+/// What an ack means with this backend (`docs/OPERATIONS.md`, "Redis").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The entry is in memory.
+    Memory,
+    /// It is in the append-only file, on disk within a second.
+    Aof,
+    /// It is on disk.
+    Fsync,
+    /// At least one replica has it.
+    Replicated,
+}
+
+impl Durability {
+    /// The wire form.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Aof => "aof",
+            Self::Fsync => "fsync",
+            Self::Replicated => "replicated",
+        }
+    }
+}
+
+/// Whether the backend can deliver, as its own probe through the publish path saw it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// No probe has come home yet.
+    pub starting: bool,
+    /// The newest probes came home: what is published is delivered.
+    pub up: bool,
+    /// What an ack means at present.
+    pub durability: Durability,
+}
+
+/// The four ports and what watches over them, built by one adapter.
+#[derive(Clone)]
+pub struct Backend {
+    /// `memory` or `redis`, for people and metrics.
+    pub name: &'static str,
+    /// Records of sessions.
+    pub sessions: Arc<dyn sessions::SessionStore>,
+    /// Entries and announcements.
+    pub log: Arc<dyn log::Log>,
+    /// Seats.
+    pub membership: Arc<dyn membership::Membership>,
+    /// Token buckets shared by all nodes.
+    pub limiter: Arc<dyn limiter::Limiter>,
+    /// The cluster's clock as this node sees it.
+    pub clock: Arc<clock::ClusterClock>,
+    /// Changes when delivery becomes possible or impossible.
+    pub health: watch::Receiver<Health>,
+}
+
+/// A session's record together with how many seats are taken now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSummary {
+    /// The record.
+    pub record: SessionRecord,
+    /// Seats whose lease has not run out.
+    pub participants: u32,
+}
