@@ -4,6 +4,7 @@
 pub mod entry;
 pub mod history;
 pub mod id;
+pub mod origin;
 pub mod participant;
 pub mod password;
 pub mod rate;
@@ -11,3 +12,4 @@ pub mod record;
 pub mod seat;
 pub mod session;
 pub mod time;
+pub mod verb;
