@@ -256,3 +256,11 @@ impl Deliver for Hub {
         }
     }
 }
+
+/// Metrics that nobody reads, for the tests of this floor. Needs a runtime.
+#[cfg(test)]
+pub(crate) fn quiet_metrics() -> Arc<Metrics> {
+    use crate::metrics::{label::BackendKind, process::Build};
+    let build = Build { version: "test", revision: "test", backend: BackendKind::Memory };
+    Arc::new(Metrics::new(build, tokio::runtime::Handle::current()))
+}

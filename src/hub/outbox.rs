@@ -10,8 +10,9 @@
 //! the pull, so a listener never holds more than its bound and one run.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -19,21 +20,22 @@ use tokio::sync::Notify;
 
 use super::ring::Run;
 use super::sink::Sink;
+use crate::metrics::Metrics;
+use crate::metrics::label::SentKind;
 use crate::model::entry::{Position, Seq};
 use crate::model::id::ConnectionId;
 use crate::model::seat::Seat;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 
-/// What a listener may hold unwritten.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// Frames or runs.
+/// What every listener of a node has in common.
+pub struct Terms {
+    /// Frames or runs a listener may hold unwritten.
     pub frames: usize,
-    /// Bytes.
+    /// Bytes a listener may hold unwritten.
     pub bytes: usize,
-    /// All listeners' bytes together, for the gauge.
-    pub total: Arc<AtomicUsize>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a listener ends.
@@ -76,15 +78,16 @@ struct State {
     cursor: Option<Position>,
     lagging: bool,
     closing: Option<Closing>,
+    /// The close frame was put: nothing may follow it (RFC 6455, 5.5.1).
+    sealed: bool,
 }
 
 /// A listener of a room, seen from whoever has something for it.
-#[derive(Debug)]
 pub struct Outbox {
     /// Which connection.
     pub connection: ConnectionId,
     sink: Sink,
-    bounds: Bounds,
+    terms: Arc<Terms>,
     state: Mutex<State>,
     wake: Notify,
     seat: OnceLock<(Seat, Seq)>,
@@ -97,14 +100,20 @@ pub struct Outbox {
     pub(super) pinged: AtomicU32,
 }
 
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
 impl Outbox {
     /// A listener that wants no entries yet.
     #[must_use]
-    pub fn new(connection: ConnectionId, sink: Sink, bounds: Bounds) -> Arc<Self> {
+    pub fn new(connection: ConnectionId, sink: Sink, terms: Arc<Terms>) -> Arc<Self> {
         Arc::new(Self {
             connection,
             sink,
-            bounds,
+            terms,
             state: Mutex::default(),
             wake: Notify::new(),
             seat: OnceLock::new(),
@@ -138,13 +147,14 @@ impl Outbox {
 
     /// Sends one message of its own to this listener.
     pub fn send(&self, event: &str, json: &Bytes) {
+        self.terms.metrics.sockets.frames_sent.get(SentKind::Reply).increment(1);
         self.put(self.frame(event, json));
     }
 
     /// Sends one message that may be lost: dropped when half the outbox is taken. `false`: it was.
     pub fn send_ephemeral(&self, bytes: &Bytes) -> bool {
         let mut state = self.lock();
-        let full = state.queue.len() * 2 >= self.bounds.frames || state.queued_bytes * 2 >= self.bounds.bytes;
+        let full = state.queue.len() * 2 >= self.terms.frames || state.queued_bytes * 2 >= self.terms.bytes;
         if full || state.cursor.is_none() {
             return false;
         }
@@ -240,6 +250,13 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Puts the last bytes; what comes after them is dropped.
+    pub fn seal(&self, last: Bytes) {
+        let mut state = self.lock();
+        self.put_locked(&mut state, last);
+        state.sealed = true;
+    }
+
     /// What there is to do.
     #[must_use]
     pub fn todo(&self) -> Todo {
@@ -285,7 +302,8 @@ impl Outbox {
             }
         }
         state.queued_bytes -= written;
-        self.bounds.total.fetch_sub(written, Ordering::Relaxed);
+        self.wrote(written);
+        self.weigh(-gauge(written));
         Ok(written)
     }
 
@@ -321,13 +339,30 @@ impl Outbox {
 
     fn is_full(&self, state: &State, more: usize) -> bool {
         !state.queue.is_empty()
-            && (state.queue.len() >= self.bounds.frames || state.queued_bytes + more > self.bounds.bytes)
+            && (state.queue.len() >= self.terms.frames || state.queued_bytes + more > self.terms.bytes)
+    }
+
+    fn wrote(&self, bytes: usize) {
+        self.terms.metrics.sockets.sent_bytes.increment(bytes as u64);
+    }
+
+    /// Keeps the gauge of all that waits; a listener that holds nothing never comes here.
+    fn weigh(&self, bytes: f64) {
+        if bytes != 0.0 {
+            self.terms.metrics.fan_out.outbox_bytes.increment(bytes);
+        }
     }
 
     fn put_locked(&self, state: &mut State, mut bytes: Bytes) {
+        if state.sealed {
+            return;
+        }
         if state.queue.is_empty() {
             match self.sink.try_write(&bytes) {
-                Ok(count) => bytes.advance(count),
+                Ok(count) => {
+                    self.wrote(count);
+                    bytes.advance(count);
+                }
                 Err(_) => {
                     state.closing.get_or_insert(Closing::PeerLost);
                     self.wake.notify_one();
@@ -340,7 +375,7 @@ impl Outbox {
             self.wake.notify_one();
         }
         state.queued_bytes += bytes.len();
-        self.bounds.total.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.weigh(gauge(bytes.len()));
         state.queue.push_back(bytes);
     }
 
@@ -349,10 +384,15 @@ impl Outbox {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+fn gauge(bytes: usize) -> f64 {
+    bytes as f64
+}
+
 impl Drop for Outbox {
     fn drop(&mut self) {
         let left = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).queued_bytes;
-        self.bounds.total.fetch_sub(left, Ordering::Relaxed);
+        self.weigh(-gauge(left));
     }
 }
 
@@ -366,8 +406,8 @@ mod tests {
 
     fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, Position) {
         let (body, read) = mpsc::channel(room);
-        let bounds = Bounds { frames, bytes: 1 << 20, total: Arc::default() };
-        let outbox = Outbox::new(ConnectionId(1), Sink::Stream(body), bounds);
+        let terms = Arc::new(Terms { frames, bytes: 1 << 20, metrics: crate::hub::quiet_metrics() });
+        let outbox = Outbox::new(ConnectionId(1), Sink::Stream(body), terms);
         let seat = Seat {
             session: SessionId::new_random(),
             participant: ParticipantId::new_random(),
@@ -383,8 +423,8 @@ mod tests {
         Run { end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
     }
 
-    #[test]
-    fn only_the_next_run_is_delivered() {
+    #[tokio::test]
+    async fn only_the_next_run_is_delivered() {
         let (outbox, mut read, at) = listener(8, 8);
         assert_eq!(outbox.deliver(&run(at.epoch, 9, 10)), Delivery::Skipped);
         assert_eq!(outbox.deliver(&run(at.epoch, 11, 12)), Delivery::Sent);
@@ -399,24 +439,24 @@ mod tests {
         assert_eq!(got, ["11-12", "13-14", "15-15"]);
     }
 
-    #[test]
-    fn past_its_bound_a_listener_lags_and_holds_no_more() {
+    #[tokio::test]
+    async fn past_its_bound_a_listener_lags_and_holds_no_more() {
         let (outbox, mut read, at) = listener(1, 2);
         let results: Vec<_> = (11..=14).map(|seq| outbox.deliver(&run(at.epoch, seq, seq))).collect();
         // The body holds the welcome, so the first two are queued and the bound of two is reached.
         assert_eq!(results, [Delivery::Sent, Delivery::Sent, Delivery::Lagging, Delivery::Lagging]);
         assert_eq!(outbox.todo(), Todo { queued: true, lagging: true, closing: None });
-        assert_eq!(outbox.bounds.total.load(Ordering::Relaxed), 10);
+        assert_eq!(outbox.lock().queued_bytes, 10);
         read.try_recv().expect("welcome");
         assert_eq!(outbox.drain().expect("open"), 5);
         assert!(!outbox.send_ephemeral(&Bytes::from_static(b"typing")), "ephemeral messages go first");
         read.try_recv().expect("11");
         assert_eq!(outbox.drain().expect("open"), 5);
-        assert_eq!(outbox.bounds.total.load(Ordering::Relaxed), 0);
+        assert_eq!(outbox.lock().queued_bytes, 0);
     }
 
-    #[test]
-    fn a_lost_peer_is_noticed_by_whoever_writes() {
+    #[tokio::test]
+    async fn a_lost_peer_is_noticed_by_whoever_writes() {
         let (outbox, read, at) = listener(4, 4);
         drop(read);
         outbox.deliver(&run(at.epoch, 11, 11));
@@ -425,8 +465,8 @@ mod tests {
         assert_eq!(outbox.todo().closing, Some(Closing::PeerLost), "the first reason stands");
     }
 
-    #[test]
-    fn a_reset_moves_everyone_but_those_already_there() {
+    #[tokio::test]
+    async fn a_reset_moves_everyone_but_those_already_there() {
         let (outbox, _read, at) = listener(8, 8);
         let there = Position { epoch: Epoch::new_random(), seq: Seq(6) };
         assert!(outbox.reset(there, &Bytes::from_static(b"{}")));

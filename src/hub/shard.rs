@@ -14,7 +14,7 @@ use super::room::{Live, Step, hand};
 use super::{Flooded, Repair, Room};
 use crate::backend::log::{Announcement, Relay};
 use crate::metrics::Metrics;
-use crate::metrics::label::{AnnouncementDrop, ResyncCause};
+use crate::metrics::label::{AnnouncementDrop, ResyncCause, SentKind};
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
@@ -225,7 +225,9 @@ impl Shard {
                     }
                 }
                 let fan_out = &self.metrics.fan_out;
-                fan_out.deliveries.increment(sent * entries as u64);
+                let deliveries = sent * entries as u64;
+                fan_out.deliveries.increment(deliveries);
+                self.metrics.sockets.frames_sent.get(SentKind::Entry).increment(deliveries);
                 let took = arrived.elapsed();
                 (0..entries).for_each(|_| fan_out.broadcast.record(took));
             }

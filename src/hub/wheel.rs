@@ -106,23 +106,23 @@ impl Wheel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::outbox::Bounds;
+    use crate::hub::outbox::Terms;
     use crate::hub::sink::Sink;
     use crate::model::id::ConnectionId;
     use tokio::sync::mpsc;
 
     fn connection() -> (Arc<Outbox>, mpsc::Receiver<Bytes>) {
         let (body, read) = mpsc::channel(64);
-        let bounds = Bounds { frames: 8, bytes: 1024, total: Arc::default() };
-        (Outbox::new(ConnectionId(1), Sink::Stream(body), bounds), read)
+        let terms = Arc::new(Terms { frames: 8, bytes: 1024, metrics: crate::hub::quiet_metrics() });
+        (Outbox::new(ConnectionId(1), Sink::Stream(body), terms), read)
     }
 
     fn turn(wheel: &Wheel, times: u32) {
         (0..times).for_each(|_| wheel.turn(&Bytes::from_static(b"ping")));
     }
 
-    #[test]
-    fn the_silent_are_pinged_then_lost_within_interval_and_timeout() {
+    #[tokio::test]
+    async fn the_silent_are_pinged_then_lost_within_interval_and_timeout() {
         let wheel = Wheel::new(Duration::from_secs(25), Some(Duration::from_secs(10)));
         let (outbox, mut read) = connection();
         wheel.add(&outbox);
@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(outbox.todo().closing, Some(Closing::PeerLost));
     }
 
-    #[test]
-    fn who_talks_is_never_pinged_and_who_answers_stays() {
+    #[tokio::test]
+    async fn who_talks_is_never_pinged_and_who_answers_stays() {
         let wheel = Wheel::new(Duration::from_secs(5), Some(Duration::from_secs(2)));
         let (outbox, mut read) = connection();
         wheel.add(&outbox);
@@ -156,8 +156,8 @@ mod tests {
         assert_eq!(wheel.all().len(), 0);
     }
 
-    #[test]
-    fn without_a_timeout_it_only_keeps_the_line_awake() {
+    #[tokio::test]
+    async fn without_a_timeout_it_only_keeps_the_line_awake() {
         let wheel = Wheel::new(Duration::from_secs(3), None);
         let (outbox, mut read) = connection();
         wheel.add(&outbox);

@@ -440,7 +440,9 @@ mod tests {
 
     #[test]
     fn a_status_falls_into_its_class() {
-        for (status, class) in [(101, "2xx"), (200, "2xx"), (304, "3xx"), (404, "4xx"), (429, "4xx"), (503, "5xx")] {
+        for (status, class) in
+            [(101, "2xx"), (200, "2xx"), (304, "3xx"), (404, "4xx"), (429, "4xx"), (503, "5xx")]
+        {
             assert_eq!(StatusClass::of(status).value(), class, "{status}");
         }
     }

@@ -43,7 +43,8 @@ const ROWS: [(&str, &str, Kind); 12] = [
 /// The rows of the catalogue that belong to this file.
 pub(super) fn catalogue() -> impl Iterator<Item = Metric> {
     let free = |label| (label, Vec::new());
-    let labels = vec![free("version"), free("revision"), free(BackendKind::NAME), free(DurabilityLevel::NAME)];
+    let labels =
+        vec![free("version"), free("revision"), free(BackendKind::NAME), free(DurabilityLevel::NAME)];
     let build = Metric { name: BUILD_INFO, help: BUILD_HELP, kind: Kind::Gauge, labels };
     let rest = ROWS.iter().map(|&(name, help, kind)| Metric { name, help, kind, labels: Vec::new() });
     std::iter::once(build).chain(rest)

@@ -31,6 +31,12 @@ macro_rules! topic {
                     ),)+
                 }
             }
+
+            /// Every handle, for a test to exercise without forgetting one.
+            #[cfg(test)]
+            pub(super) fn touch_all(&self) {
+                $(super::tests::Touch::touch(&self.$field);)+
+            }
         }
     };
 }

@@ -21,6 +21,8 @@ pub use fields::{ChatData, EventData, ProfileData, SessionData, clean};
 /// A frame that was understood.
 #[derive(Debug)]
 pub struct Inbound {
+    /// Its type.
+    pub kind: Kind,
     /// Echoed in the answer; at most 64 characters.
     pub id: Option<String>,
     /// The participant's own count of durable messages.
@@ -29,7 +31,16 @@ pub struct Inbound {
     pub message: Message,
 }
 
-/// A frame that was not.
+/// A frame that was not understood, and its type as far as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// The type, if it is one of ours.
+    pub kind: Option<Kind>,
+    /// What follows.
+    pub rejected: Rejected,
+}
+
+/// What becomes of a frame that was not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rejected {
     /// Not a JSON object: the connection ends with 4400.
