@@ -75,7 +75,7 @@ topic! {
         ephemeral_dropped: Counter = counter("ephemeral_dropped_total"), "Ephemeral messages dropped at a full outbox.";
         broadcast: Histogram = histogram("broadcast_duration_seconds", FAN_OUT),
             "From an entry's arrival on this node to its last local write; one sample per entry.";
-        delivery_lag: Family<Origin, Histogram> = histograms("delivery_lag_seconds", FAN_OUT),
+        delivery_lag: Family<Origin, Histogram> = histograms("delivery_lag_seconds", FAST),
             "From an entry's time stamp to its last local write, clock offset corrected; one sample per entry.";
         recoveries: Family<RecoveryResult, Counter> = counters("recoveries_total"), "Attaches, by what could be replayed.";
         resyncs: Family<ResyncCause, Counter> = counters("resyncs_total"), "Times a room read the log, by cause.";
