@@ -6,6 +6,7 @@ Usage: python_client.py http://127.0.0.1:PORT    exit 0 when everything of docs/
 import json
 import sys
 import urllib.request
+from contextlib import ExitStack
 
 from websockets.sync.client import connect
 
@@ -30,9 +31,10 @@ def check(holds, what):
 class Client:
     """One socket that says hello and waits for frames by what they are."""
 
-    def __init__(self, seat):
+    def __init__(self, stack, seat):
         self.id = seat["participant_id"]
-        self.socket = connect(seat["ws_url"], subprotocols=["watchparty.v1"], open_timeout=TIMEOUT)
+        opening = connect(seat["ws_url"], subprotocols=["watchparty.v1"], open_timeout=TIMEOUT)
+        self.socket = stack.enter_context(opening)
         check(self.socket.subprotocol == "watchparty.v1", "the subprotocol is not echoed")
         self.send(type="hello", token=seat["token"], client={"name": "python", "version": "0"})
         self.welcome = self.until("a welcome", lambda frame: frame["type"] == "welcome")["data"]
@@ -60,7 +62,12 @@ def main(base):
     status, guest_seat = post(base, "/api/sessions/join", body)
     check(status == 200, f"join answers {status}")
 
-    host, guest = Client(host_seat), Client(guest_seat)
+    with ExitStack() as stack:
+        watch(stack, host_seat, guest_seat)
+
+
+def watch(stack, host_seat, guest_seat):
+    host, guest = Client(stack, host_seat), Client(stack, guest_seat)
     check(host.welcome["role"] == "host" and guest.welcome["role"] == "member", "the roles are wrong")
     check(guest.welcome["host_id"] == host.id, "the guest does not know the host")
     host.until("the guest's arrival", lambda f: f["type"] == "participant.joined" and f["from"] == guest.id)
@@ -79,7 +86,6 @@ def main(base):
     for _ in guest.socket:
         pass
     check(guest.socket.close_code == 1000, f"leave closes with {guest.socket.close_code}")
-    host.socket.close()
 
 
 def talk(speaker, listener, n, text):

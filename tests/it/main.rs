@@ -2,7 +2,8 @@
 //!
 //! `support` holds what a test drives (nodes, Redis, clients, a network that can be broken); each other module
 //! is one subject. One binary, because linking dominates the time of a suite and the support is shared.
-//! Rules of the capability tests themselves live beside the code; here only what needs sockets and processes.
+//! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
 mod support;
 mod support_chaos;

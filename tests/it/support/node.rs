@@ -295,3 +295,42 @@ impl Cluster {
         cluster
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_from_either_shape_of_line() {
+        let addr: SocketAddr = "127.0.0.1:4711".parse().unwrap();
+        let nested = r#"{"level":"INFO","fields":{"message":"listening","addr":"127.0.0.1:4711"}}"#;
+        let flat = r#"{"level":"INFO","message":"listening","addr":"127.0.0.1:4711"}"#;
+        assert_eq!(listening(nested), Some(addr));
+        assert_eq!(listening(flat), Some(addr));
+        assert_eq!(listening(r#"{"message":"admin listening","addr":"127.0.0.1:4711"}"#), None);
+        assert_eq!(listening("listening on 127.0.0.1:4711"), None);
+    }
+
+    #[tokio::test]
+    async fn a_log_keeps_the_newest_lines_and_wakes_who_waits() {
+        let log = Log::default();
+        for number in 0..=LOG_LINES {
+            log.push(number.to_string());
+        }
+        let lines = log.snapshot();
+        assert_eq!((lines.len(), lines[0].as_str()), (LOG_LINES, "1"));
+        let wait = log.wait_for(|line| (line == "late").then_some(line.len()));
+        let (length, ()) = tokio::join!(wait, async { log.push("late".to_owned()) });
+        assert_eq!(length, 4);
+    }
+
+    #[tokio::test]
+    async fn the_binary_runs_with_settings_of_the_test_only() {
+        let dir = TempDir::new("node");
+        let command = command(&[("PORT".to_owned(), "1".to_owned())], &dir);
+        let set: Vec<_> =
+            command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?))).collect();
+        assert!(set.contains(&("PORT", "1")) && set.contains(&("BCRYPT_COST", "4")), "{set:?}");
+        assert_eq!(command.get_current_dir(), Some(dir.path()));
+    }
+}
