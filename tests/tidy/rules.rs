@@ -41,15 +41,17 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("config", 0),
 ];
 
-/// Imports on one floor that the page allows: `http` mounts `ws`; the composition root drains, the verbs start it.
-pub(crate) const SAME_FLOOR: &[(&str, &str)] = &[("http", "ws"), ("server", "shutdown"), ("cli", "server")];
+/// Imports on one floor that are allowed: `http` mounts `ws`; the composition root drains, the verbs start it; settings
+/// are parsed into the domain's own words.
+pub(crate) const SAME_FLOOR: &[(&str, &str)] =
+    &[("http", "ws"), ("server", "shutdown"), ("cli", "server"), ("config", "model")];
 
 /// Crates that belong to rooms: outside of them they would leak a decision.
 pub(crate) const BELONGS: &[(&str, &[&str])] = &[
     ("redis", &["src/backend/redis"]),
     ("axum", &["src/http", "src/ws"]),
     ("hyper", &["src/http", "src/ws", "src/server"]),
-    ("tungstenite", &["src/ws"]),
+    ("tungstenite", &["src/ws", "src/protocol"]),
     ("bcrypt", &["src/auth"]),
     ("jsonwebtoken", &["src/auth"]),
     ("clap", &["src/cli", "src/main.rs"]),
@@ -162,9 +164,15 @@ pub(crate) fn crates_where_they_belong(file: &File) -> Vec<Finding> {
         if at_home || (file.path.starts_with("loadtest/") && *name != "redis") {
             continue;
         }
+        let local = is_local(&masked, name);
         for at in words(&masked, name) {
             let before = masked[..at].trim_end();
-            let is_path = masked[at + name.len()..].starts_with("::") && !before.ends_with("::");
+            // `::redis` can only be the crate; `redis` may be a module of ours, as in `config`.
+            let absolute = before
+                .strip_suffix("::")
+                .is_some_and(|b| b.is_empty() || b.ends_with([' ', '(', '<', '&', '\n']));
+            let relative = !local && !before.ends_with("::");
+            let is_path = masked[at + name.len()..].starts_with("::") && (absolute || relative);
             let is_use = before.ends_with("use")
                 && masked[at + name.len()..].trim_start().starts_with([';', ' ', 'a']);
             if is_path || is_use {
@@ -173,6 +181,15 @@ pub(crate) fn crates_where_they_belong(file: &File) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Whether `name` is a module of ours in this file: declared here, or imported from beside it.
+fn is_local(masked: &str, name: &str) -> bool {
+    words(masked, name).any(|at| {
+        let statement = masked[..at].rsplit([';', '}']).next().unwrap_or_default().trim_start();
+        statement.ends_with("mod ")
+            || ["use super::", "use self::", "use crate::"].iter().any(|own| statement.starts_with(own))
+    })
 }
 
 /// `src/config` is home to `src/config.rs` and everything in `src/config/`.
@@ -364,33 +381,18 @@ pub(crate) fn no_download_address(file: &File) -> Vec<Finding> {
     forbidden_in(&file.text, &[("\"resolved\":", "a download address in a lock file")])
 }
 
-/// String literals of `code` that look like a setting: `[A-Z][A-Z0-9]*(_[A-Z0-9]+)*`, four letters or more.
+/// The settings that `code` declares: a name in capitals as the first argument of a call (`Setting::open("PORT", …)`).
+/// What a macro is given (`env!`) is the compiler's environment and no setting.
 pub(crate) fn setting_names(code: &str) -> BTreeSet<(usize, String)> {
     let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let looks = |word: &str| {
-        word.len() >= 3 && word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(is_part)
-    };
-    let shipped = without_tests(&strings_kept(code));
-    let mut names = BTreeSet::new();
-    for (number, line) in shipped.lines().enumerate() {
-        let quoted = line.split('"').skip(1).step_by(2);
-        names.extend(quoted.filter(|word| looks(word)).map(|word| (number + 1, word.to_owned())));
-    }
-    names
-}
-
-/// Code without its comments; literals stay.
-pub(crate) fn strings_kept(code: &str) -> String {
-    let masked = mask(code);
-    let mut out = String::new();
-    for (line, masked) in code.lines().zip(masked.lines()) {
-        let comment = line
-            .find("//")
-            .filter(|at| masked[*at..].trim().is_empty() && !masked[..*at].trim().ends_with('"'));
-        out.push_str(&line[..comment.unwrap_or(line.len())]);
-        out.push('\n');
-    }
-    out
+    let shipped = without_tests(&mask(code));
+    let calls = shipped.match_indices('(').filter(|(at, _)| !shipped[..*at].ends_with('!'));
+    let first = calls.filter_map(|(at, _)| {
+        let name = code[at + 1..].trim_start().strip_prefix('"')?.split('"').next()?;
+        let looks = name.len() >= 3 && name.chars().all(is_part) && !name.starts_with('_');
+        looks.then(|| (finding(code, at, "").line, name.to_owned()))
+    });
+    first.collect()
 }
 
 /// Names that `.env.example` sets, commented out or not.

@@ -68,6 +68,8 @@ fn a_crate_out_of_its_room_is_caught() {
         lines(crates_where_they_belong, "src/backend/mod.rs", "mod redis;\nuse self::redis::Link;"),
         []
     );
+    let beside = "use super::{limits, redis};\nfn a() { redis::SETTINGS; ::redis::Cmd::new() }";
+    assert_eq!(lines(crates_where_they_belong, "src/config/catalogue.rs", beside), [2]);
     assert_eq!(lines(crates_where_they_belong, "src/config/env.rs", "std::env::vars()"), []);
 }
 
@@ -123,7 +125,7 @@ fn locks_and_paths_are_read() {
 
 #[test]
 fn a_setting_without_example_is_caught() {
-    let code = "const A: &str = \"TOKEN_TTL\"; // \"OLD_NAME\"\nlet b = (\"PORT\", \"Not one\");\n";
+    let code = "a(\"TOKEN_TTL\"); // b(\"OLD_NAME\")\nb(\n  \"PORT\", \"Not one\"); title(\"Turn\"); env!(\"CARGO_X\");\n";
     let example = example_names("# how long\n#TOKEN_TTL=43200\nHOST=\n# see A=B c\n");
     assert_eq!(example, BTreeSet::from(["HOST", "TOKEN_TTL"].map(str::to_owned)));
     let found = settings_in_example(&file("src/config/mod.rs", code), &example);
