@@ -32,7 +32,8 @@ impl Gateway {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         for tick in 0u64.. {
             ticks.tick().await;
-            let due = gateway.rooms.all().into_iter().filter(move |presence| phase(presence) == tick % BEAT_TICKS);
+            let due =
+                gateway.rooms.all().into_iter().filter(move |presence| phase(presence) == tick % BEAT_TICKS);
             stream::iter(due)
                 .for_each_concurrent(AT_ONCE, |presence| async move { gateway.beat(&presence).await })
                 .await;

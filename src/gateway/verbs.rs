@@ -30,7 +30,11 @@ impl Gateway {
     ///
     /// # Errors
     /// `session_not_found`; `forbidden` for who is not host; field faults; `unavailable`.
-    pub(super) async fn resolve(&self, session: SessionId, draft: &VerbDraft) -> Result<Publish, GatewayError> {
+    pub(super) async fn resolve(
+        &self,
+        session: SessionId,
+        draft: &VerbDraft,
+    ) -> Result<Publish, GatewayError> {
         let record = self.session(session).await?.record;
         if draft.verb.needs_host() && record.host != draft.author {
             return Err(GatewayError::of(Code::Forbidden));
@@ -117,10 +121,7 @@ impl Gateway {
         let roster = self.participants(session, None, everyone).await?;
         let seated = roster.into_iter().find(|participant| participant.id == author);
         let seated = seated.ok_or_else(|| GatewayError::of(Code::Stale))?;
-        let profile = Profile {
-            name: name.clone().unwrap_or(seated.name),
-            color: (*color).or(seated.color),
-        };
+        let profile = Profile { name: name.clone().unwrap_or(seated.name), color: (*color).or(seated.color) };
         let data = json(&Updated { id: author, name, color });
         Ok(Decided { kind: EntryKind::ParticipantUpdated, data, effect: Effect::Profile(profile) })
     }

@@ -210,7 +210,8 @@ impl Hub {
 
     fn door(&self, session: SessionId) -> &Door {
         let bytes = session.as_bytes();
-        let hash = bytes.iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+        let hash =
+            bytes.iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
         &self.doors[hash % self.doors.len()]
     }
 

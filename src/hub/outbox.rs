@@ -220,7 +220,9 @@ impl Outbox {
     /// A new epoch begins where the listener is: everything after belongs to it. Left alone if it has not come that far.
     pub fn adopt(&self, at: Position, frame: &Bytes) {
         let mut state = self.lock();
-        if state.cursor.is_some_and(|cursor| cursor.seq == at.seq && cursor.epoch != at.epoch) && !state.lagging {
+        if state.cursor.is_some_and(|cursor| cursor.seq == at.seq && cursor.epoch != at.epoch)
+            && !state.lagging
+        {
             state.cursor = Some(at);
             let bytes = self.frame("status", frame);
             self.put_locked(&mut state, bytes);

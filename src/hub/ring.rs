@@ -187,7 +187,8 @@ mod tests {
         let cursor = Position { epoch: old, seq: Seq(1) };
         let Pull::Run(run) = ring.after(cursor, Framing::EventStream, usize::MAX) else { panic!("a run") };
         let text = std::str::from_utf8(&run.bytes).unwrap();
-        let status = format!(r#"data: {{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
+        let status =
+            format!(r#"data: {{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
         let (before, after) = text.split_once(&status).expect("the boundary is there");
         assert!(before.contains(r#""seq":2"#) && after.contains(r#""seq":3"#), "{text}");
         assert_eq!(run.end, Position { epoch: new, seq: Seq(3) });

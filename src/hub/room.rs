@@ -221,7 +221,9 @@ impl Live {
             for listener in &self.listeners {
                 let Some((seat, since)) = listener.seat() else { continue };
                 let ending = match consequence {
-                    Consequence::SeatGone(seq, who, ending) if seat.participant == who && *since < seq => ending,
+                    Consequence::SeatGone(seq, who, ending) if seat.participant == who && *since < seq => {
+                        ending
+                    }
                     Consequence::SessionEnded(seq) if *since < seq => Ending::SessionEnded,
                     _ => continue,
                 };
@@ -250,9 +252,10 @@ impl Live {
     fn fall_behind(&mut self) -> Step {
         self.phase = Phase::Behind;
         // What was heard of under a lost branch may never come: the repair's own head decides, and later announcements count anew.
-        self.heard = self.pending.back().map_or(Seq::ZERO, |last| {
-            Seq(last.first.plus(last.records.len()).0.saturating_sub(1))
-        });
+        self.heard = self
+            .pending
+            .back()
+            .map_or(Seq::ZERO, |last| Seq(last.first.plus(last.records.len()).0.saturating_sub(1)));
         Step::Ask(self.at)
     }
 

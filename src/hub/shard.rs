@@ -117,7 +117,9 @@ impl Shard {
             }
             Event::Replaced(session, participant, newest) => self.replaced(session, participant, newest),
             Event::Repair(session, repair) => self.repair(session, repair),
-            Event::Expect(session, head) => self.step(session, Some(ResyncCause::Gap), |room| room.expect(head)),
+            Event::Expect(session, head) => {
+                self.step(session, Some(ResyncCause::Gap), |room| room.expect(head))
+            }
             Event::TellAll(event, frame) => {
                 for listener in self.rooms.values().flat_map(Live::listeners) {
                     listener.send(event, &frame);
@@ -146,7 +148,8 @@ impl Shard {
         let Some(room) = self.rooms.get(&session) else { return };
         let (mut sockets, mut streams) = (None, None);
         for listener in room.listeners() {
-            let theirs = listener.seat().is_some_and(|(seat, _)| relay.to.is_none_or(|to| to == seat.participant));
+            let theirs =
+                listener.seat().is_some_and(|(seat, _)| relay.to.is_none_or(|to| to == seat.participant));
             if !theirs {
                 continue;
             }

@@ -29,7 +29,8 @@ impl Wheel {
     /// ping is only there to keep proxies awake (server-sent events cannot answer).
     #[must_use]
     pub fn new(interval: Duration, timeout: Option<Duration>) -> Self {
-        let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).clamp(1, 3600);
+        let seconds =
+            |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).clamp(1, 3600);
         let (interval, timeout) = (seconds(interval), timeout.map_or(0, seconds));
         let slots = (0..=interval.max(timeout)).map(|_| Mutex::default()).collect();
         // Tick 0 means "not pinged".

@@ -7,10 +7,9 @@ use std::net::{IpAddr, Ipv6Addr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LimitKey(IpAddr);
 
-impl LimitKey {
-    /// The key of an address; IPv4 mapped into IPv6 is IPv4.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
+/// IPv4 mapped into IPv6 is IPv4.
+impl From<IpAddr> for LimitKey {
+    fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(v4) => IpAddr::V4(v4),
             IpAddr::V6(v6) => {
@@ -21,10 +20,11 @@ impl LimitKey {
     }
 }
 
+/// One spelling for one client, as the network it is: `192.0.2.1/32`, `2001:db8::/64`.
 impl fmt::Display for LimitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V4(v4) => write!(f, "{v4}/32"),
             IpAddr::V6(v6) => write!(f, "{v6}/64"),
         }
     }
@@ -37,12 +37,12 @@ mod tests {
     #[test]
     fn one_household_is_one_key() {
         for (address, key) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
             ("2001:db8:1:2::", "2001:db8:1:2::/64"),
         ] {
-            assert_eq!(LimitKey::of(address.parse().unwrap()).to_string(), key);
+            assert_eq!(LimitKey::from(address.parse::<IpAddr>().unwrap()).to_string(), key);
         }
     }
 }

@@ -63,7 +63,8 @@ async fn until_closed(socket: &TcpStream) {
 }
 
 /// The label in metrics.
-pub(super) fn label(closing: Closing) -> ClosedReason {
+#[must_use]
+pub fn label(closing: Closing) -> ClosedReason {
     match closing {
         Closing::Client => ClosedReason::ClientClosed,
         Closing::PeerLost => ClosedReason::PeerLost,
@@ -88,4 +89,3 @@ pub(super) fn label(closing: Closing) -> ClosedReason {
         },
     }
 }
-

@@ -116,7 +116,8 @@ async fn greet(
     if claims.sid != session {
         return Err(Closing::Ours(Ending::Unauthorized("token_of_another_session")));
     }
-    let attached = gateway.attach(&claims, resume, outbox).await.map_err(|error| Closing::Ours(refusal(&error)))?;
+    let attached =
+        gateway.attach(&claims, resume, outbox).await.map_err(|error| Closing::Ours(refusal(&error)))?;
     Ok((claims, attached))
 }
 
@@ -384,5 +385,9 @@ impl<'c> Live<'c> {
 fn received(kind: Option<Kind>) -> ReceivedType {
     let Some(kind) = kind else { return ReceivedType::Invalid };
     // The enums list the same words; the metric's is matched by name, so that neither floor imports the other's order.
-    ReceivedType::ALL.iter().copied().find(|label| label.value() == kind.as_str()).unwrap_or(ReceivedType::Invalid)
+    ReceivedType::ALL
+        .iter()
+        .copied()
+        .find(|label| label.value() == kind.as_str())
+        .unwrap_or(ReceivedType::Invalid)
 }

@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn from(text: &str) -> LimitKey {
-        LimitKey::of(text.parse().expect("an address"))
+        LimitKey::from(text.parse::<std::net::IpAddr>().expect("an address"))
     }
 
     #[tokio::test]

@@ -183,9 +183,7 @@ fn order(inbound: Inbound) -> Order {
         Message::Refresh { token } => Order::Refresh { id, token },
         Message::Leave => Order::Leave,
         Message::Report => Order::Ignore,
-        Message::Hello(_) => {
-            Order::Refuse { id, n, fault: Fault::field("type", "hello was said already") }
-        }
+        Message::Hello(_) => Order::Refuse { id, n, fault: Fault::field("type", "hello was said already") },
     }
 }
 

@@ -2,15 +2,16 @@
 //!
 //! Responsible for everything from an upgrade request to a close code; not for what messages mean to a room.
 //!
-//! - `route`: the address `/ws/{id}`; `upgrade`: the handshake (pure); `gate`: caps per node and address.
+//! - `route`: an upgrade request, answered; `upgrade`: the handshake (pure); `gate`: caps per node and address.
 //! - `frame`: RFC 6455 from bytes to messages (pure); `machine`: from a message to a decision (pure).
-//! - `connection`: one task that owns one socket's reading, acts on decisions, and ends it; `closing`: how it ends.
+//! - `heartbeat`: pings; `connection`: one task that owns one socket's reading, acts on decisions, and ends it; `closing`: how it ends.
 
-mod closing;
+pub mod closing;
 mod connection;
 pub mod frame;
 pub mod gate;
 mod greeting;
+mod heartbeat;
 mod machine;
 mod requests;
 pub mod route;
@@ -19,6 +20,8 @@ pub mod upgrade;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
 
 use crate::gateway::Gateway;
 use crate::hub::outbox::Terms;
@@ -37,7 +40,9 @@ pub struct Sockets {
     /// What a listener may hold.
     pub terms: Arc<Terms>,
     /// Numbers connections, event streams among them.
-    pub next: Arc<AtomicU64>,
+    pub next: AtomicU64,
+    /// Where the pings' clock starts.
+    pub since: Instant,
 }
 
 impl Sockets {

@@ -170,7 +170,12 @@ impl Session {
     }
 
     /// Seated participants in order of joining after the given one; from the start when that one never sat here.
-    pub(super) fn roster(&self, after: Option<ParticipantId>, limit: usize, now: ClusterMs) -> Vec<Participant> {
+    pub(super) fn roster(
+        &self,
+        after: Option<ParticipantId>,
+        limit: usize,
+        now: ClusterMs,
+    ) -> Vec<Participant> {
         let after = after.and_then(|participant| self.seats.indexes.get(&participant));
         let from = after.map_or(JoinIndex(0), |index| JoinIndex(index.0 + 1));
         let held = self.seats.held.range(from..).map(|(_, held)| held);

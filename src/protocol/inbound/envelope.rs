@@ -166,7 +166,8 @@ pub fn parse(text: &str) -> Result<Inbound, Misread> {
         return Err(misread(Rejected::Malformed));
     }
     if let Some(flaw) = flaw {
-        let rule = if flaw == Flaw::Duplicate { "a member stands twice" } else { "a number is beyond 2^53 - 1" };
+        let rule =
+            if flaw == Flaw::Duplicate { "a member stands twice" } else { "a number is beyond 2^53 - 1" };
         return Err(misread(refuse_whole(text, Fault::because(Code::InvalidRequest, rule))));
     }
     let envelope: Envelope<'_> = serde_json::from_str(text)

@@ -65,6 +65,31 @@ pub struct Resume {
     pub seq: Seq,
 }
 
+impl Resume {
+    /// Reads `epoch=&seq=` of a query; `None` when it has neither. Half a position, or one that does not read, is an unknown one.
+    #[must_use]
+    pub fn from_query(query: &str) -> Option<Self> {
+        let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = |name: &str| pairs().find(|(key, _)| *key == name).map(|(_, value)| value);
+        match (value("epoch"), value("seq")) {
+            (None, None) => None,
+            (epoch, seq) => Some(Self::read(epoch, seq)),
+        }
+    }
+
+    /// Reads `<epoch>:<seq>`, the id of a server-sent event.
+    #[must_use]
+    pub fn from_event_id(id: &str) -> Self {
+        let (epoch, seq) = id.split_once(':').unzip();
+        Self::read(epoch, seq)
+    }
+
+    fn read(epoch: Option<&str>, seq: Option<&str>) -> Self {
+        let seq = seq.and_then(|seq| seq.parse().ok());
+        Self { epoch: seq.and(epoch).and_then(Epoch::parse), seq: Seq(seq.unwrap_or_default()) }
+    }
+}
+
 /// What a client can say.
 #[derive(Debug)]
 pub enum Message {
@@ -136,3 +161,6 @@ pub struct HistoryRequest {
     /// How many at most.
     pub limit: usize,
 }
+
+#[cfg(test)]
+mod tests;
