@@ -4,7 +4,8 @@
 
 use super::setting::Setting;
 use super::{
-    connections, drain, identity, limits, logs, origins, outbox, passwords, proxies, redis, server, sessions, turn,
+    connections, drain, identity, limits, logs, origins, outbox, passwords, proxies, redis, server, sessions,
+    turn,
 };
 
 /// One heading and its settings.

@@ -148,7 +148,9 @@ pub(super) fn log_filter(text: &str) -> Option<LogFilter> {
     for part in list(text, |part| Some(part.to_owned()))? {
         match part.split_once('=') {
             None => filter.rest = level(&part)?,
-            Some((target, word)) if is_target(target) => filter.targets.push((target.to_owned(), level(word)?)),
+            Some((target, word)) if is_target(target) => {
+                filter.targets.push((target.to_owned(), level(word)?))
+            }
             Some(_) => return None,
         }
     }
@@ -156,7 +158,8 @@ pub(super) fn log_filter(text: &str) -> Option<LogFilter> {
 }
 
 fn is_target(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
 }
 
 fn level(word: &str) -> Option<LevelFilter> {
@@ -182,7 +185,8 @@ mod tests {
         assert_eq!(duration("250 ms"), Some(Duration::from_millis(250)));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
         assert_eq!(duration("12h"), Some(Duration::from_secs(43_200)));
-        for text in ["", "s", "-1", "+1", "1.5s", "1d", "1 minute", "18446744073709551615h", "99999999999999999999"]
+        for text in
+            ["", "s", "-1", "+1", "1.5s", "1d", "1 minute", "18446744073709551615h", "99999999999999999999"]
         {
             assert_eq!(duration(text), None, "{text}");
         }
@@ -220,7 +224,9 @@ mod tests {
         assert_eq!(host_and_port("redis", Some(6379)), got("redis", 6379));
         assert_eq!(host_and_port("[::1]:7000", None), got("::1", 7000));
         assert_eq!(host_and_port("[::1]", Some(1)), got("::1", 1));
-        for text in ["redis", "redis:", "redis:0", "redis:65536", ":1", "a b:1", "[::1]7", "[x]:1", "::1", "a:1:2"] {
+        for text in
+            ["redis", "redis:", "redis:0", "redis:65536", ":1", "a b:1", "[::1]7", "[x]:1", "::1", "a:1:2"]
+        {
             assert_eq!(host_and_port(text, None), None, "{text}");
         }
         assert_eq!(host_and_port("redis:", Some(6379)), None, "a colon promises a port");

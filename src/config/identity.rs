@@ -25,8 +25,9 @@ const KEY_CHARACTERS_MIN: usize = 32;
 /// A key's name stands in log lines.
 const KEY_NAME_CHARACTERS_MAX: usize = 32;
 
-const SECRET_FORM: Form =
-    Form::Other("32 bytes or more that look random and hold no placeholder: watchparty gen-secret makes some");
+const SECRET_FORM: Form = Form::Other(
+    "32 bytes or more that look random and hold no placeholder: watchparty gen-secret makes some",
+);
 
 pub(super) const JWT_SECRET: Setting = Setting::secret(
     "JWT_SECRET",
@@ -49,7 +50,9 @@ pub(super) const TOKEN_TTL: Setting = Setting::open(
 pub(super) const SERVER_API_KEYS: Setting = Setting::secret(
     "SERVER_API_KEYS",
     Preset::Unset,
-    Form::Other("a list of name:key or key; keys of 32 characters or more, names of a-z, 0-9, - and _ used once"),
+    Form::Other(
+        "a list of name:key or key; keys of 32 characters or more, names of a-z, 0-9, - and _ used once",
+    ),
     "Who may publish as a server; logs show the name.",
 );
 
@@ -133,7 +136,10 @@ fn weak(reader: &mut Reader<'_>, setting: &Setting) {
     if reader.production() {
         reader.expected(setting);
     } else {
-        reader.warn(setting.name, format!("is weak, and production would refuse it; expected {}", setting.form));
+        reader.warn(
+            setting.name,
+            format!("is weak, and production would refuse it; expected {}", setting.form),
+        );
     }
 }
 

@@ -9,11 +9,14 @@ const fn rate(name: &'static str, preset: &'static str, meaning: &'static str) -
     Setting::open(name, Preset::Text(preset), Form::Rate, meaning)
 }
 
-pub(super) const CREATE: Setting = rate("RATE_LIMIT_CREATE", "30/m:60", "Sessions created, per client address.");
+pub(super) const CREATE: Setting =
+    rate("RATE_LIMIT_CREATE", "30/m:60", "Sessions created, per client address.");
 pub(super) const JOIN: Setting = rate("RATE_LIMIT_JOIN", "60/m:120", "Joins, per client address.");
 pub(super) const LOOKUP: Setting = rate("RATE_LIMIT_LOOKUP", "300/m", "Reads over HTTP, per client address.");
-pub(super) const PUBLISH: Setting = rate("RATE_LIMIT_PUBLISH", "600/m", "Messages over HTTP, per client address.");
-pub(super) const CONNECT: Setting = rate("RATE_LIMIT_CONNECT", "50/s:500", "Sockets opened, per client address.");
+pub(super) const PUBLISH: Setting =
+    rate("RATE_LIMIT_PUBLISH", "600/m", "Messages over HTTP, per client address.");
+pub(super) const CONNECT: Setting =
+    rate("RATE_LIMIT_CONNECT", "50/s:500", "Sockets opened, per client address.");
 pub(super) const JOIN_FAILURES: Setting =
     rate("RATE_LIMIT_JOIN_FAILURES", "60/m", "Wrong passwords, per session and from all addresses together.");
 pub(super) const ON_OUTAGE: Setting = Setting::open(
@@ -30,18 +33,8 @@ pub(super) const BYTES: Setting = rate(
     "Bytes received, per connection; the burst must hold one message of MESSAGE_BYTES.",
 );
 
-pub(super) const SETTINGS: &[&Setting] = &[
-    &CREATE,
-    &JOIN,
-    &LOOKUP,
-    &PUBLISH,
-    &CONNECT,
-    &JOIN_FAILURES,
-    &ON_OUTAGE,
-    &MESSAGES,
-    &SIGNALS,
-    &BYTES,
-];
+pub(super) const SETTINGS: &[&Setting] =
+    &[&CREATE, &JOIN, &LOOKUP, &PUBLISH, &CONNECT, &JOIN_FAILURES, &ON_OUTAGE, &MESSAGES, &SIGNALS, &BYTES];
 
 /// Rates. The first five are per client address (IPv6: its /64), in Redis where there is one.
 #[derive(Clone, Debug)]

@@ -72,7 +72,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LogsConfig {
             "json" => Some(LogFormat::Json),
             _ => None,
         }),
-        traces_sampled: reader
-            .required(&TRACES_SAMPLER_ARG, |text| text.parse().ok().filter(|part| (0.0..=1.0).contains(part))),
+        traces_sampled: reader.required(&TRACES_SAMPLER_ARG, |text| {
+            text.parse().ok().filter(|part| (0.0..=1.0).contains(part))
+        }),
     }
 }

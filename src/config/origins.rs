@@ -10,7 +10,9 @@ use crate::model::origin::{AllowedOrigins, Origin};
 pub(super) const ALLOWED_ORIGINS: Setting = Setting::open(
     "ALLOWED_ORIGINS",
     Preset::Derived("*; in production the origin of PUBLIC_URL, else the request's own host"),
-    Form::Other("a list of origins without paths, such as https://watch.example.org; * alone only in development"),
+    Form::Other(
+        "a list of origins without paths, such as https://watch.example.org; * alone only in development",
+    ),
     "The pages that may open sockets and read answers; others get 403.",
 );
 

@@ -34,7 +34,8 @@ pub(super) const OUTBOX_BYTES_TOTAL: Setting = Setting::open(
     "Bytes that may wait on the whole node; over it, those longest behind are closed with 4408 first.",
 );
 
-pub(super) const SETTINGS: &[&Setting] = &[&OUTBOX_FRAMES, &OUTBOX_BYTES, &OUTBOX_BEHIND, &OUTBOX_BYTES_TOTAL];
+pub(super) const SETTINGS: &[&Setting] =
+    &[&OUTBOX_FRAMES, &OUTBOX_BYTES, &OUTBOX_BEHIND, &OUTBOX_BYTES_TOTAL];
 
 /// What may wait for a slow reader.
 #[derive(Clone, Debug)]

@@ -72,6 +72,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ProxiesConfig {
     let header =
         reader.required(&CLIENT_IP_HEADER, |word| ClientIpHeader::from_word(&word.to_ascii_lowercase()));
     let unread = reader.given(&CLIENT_IP_HEADER) && trusted.is_empty();
-    reader.refuse_beside(&CLIENT_IP_HEADER, &TRUSTED_PROXIES, unread, "needs TRUSTED_PROXIES: nobody is believed");
+    reader.refuse_beside(
+        &CLIENT_IP_HEADER,
+        &TRUSTED_PROXIES,
+        unread,
+        "needs TRUSTED_PROXIES: nobody is believed",
+    );
     ProxiesConfig { trusted, header }
 }

@@ -33,8 +33,12 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a dyn Source) -> Self {
-        let mut reader =
-            Self { source, environment: Environment::Development, mistakes: Vec::new(), warnings: Vec::new() };
+        let mut reader = Self {
+            source,
+            environment: Environment::Development,
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+        };
         reader.environment = reader.required(&super::ENVIRONMENT, Environment::from_word);
         reader
     }

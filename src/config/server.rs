@@ -99,8 +99,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 fn web_origin(text: &str) -> Option<Origin> {
-    let is_web = |origin: &Origin| {
-        ["http://", "https://"].iter().any(|scheme| origin.as_str().starts_with(scheme))
-    };
+    let is_web =
+        |origin: &Origin| ["http://", "https://"].iter().any(|scheme| origin.as_str().starts_with(scheme));
     form::origin(text).filter(is_web)
 }

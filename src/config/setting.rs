@@ -31,7 +31,12 @@ impl Setting {
     }
 
     /// A secret.
-    pub(super) const fn secret(name: &'static str, preset: Preset, form: Form, meaning: &'static str) -> Self {
+    pub(super) const fn secret(
+        name: &'static str,
+        preset: Preset,
+        form: Form,
+        meaning: &'static str,
+    ) -> Self {
         Self { name, preset, form, meaning, secret: true }
     }
 
