@@ -11,6 +11,8 @@ use super::reader::Reader;
 use super::setting::{Form, Preset, Setting};
 use super::{form, redis_url};
 
+const ALONE: &str = "needs REDIS_URL or REDIS_ADDR: alone it would quietly mean memory";
+
 pub(super) const REDIS_URL: Setting = Setting::secret(
     "REDIS_URL",
     Preset::Unset,
@@ -205,9 +207,8 @@ fn target(reader: &mut Reader<'_>) -> Option<RedisTarget> {
     }
     if !has_url && !has_addr {
         for setting in [&REDIS_PASSWORD, &REDIS_SENTINEL_PASSWORD, &REDIS_CA_FILE] {
-            if reader.given(setting) {
-                reader.refuse(setting, "needs REDIS_URL or REDIS_ADDR: alone it would quietly mean memory");
-            }
+            let alone = reader.given(setting);
+            reader.refuse_beside(setting, &REDIS_URL, alone, ALONE);
         }
         return None;
     }
