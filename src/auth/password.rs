@@ -296,7 +296,8 @@ mod tests {
             let pool = Arc::clone(&pool);
             async move { pool.verify(password("secret"), None).await }
         };
-        let first = tokio::spawn(check());
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(check());
         arrivals.recv().await.unwrap();
 
         // The one thread is held, so this one waits; polling it once queues it.
@@ -308,13 +309,13 @@ mod tests {
 
         drop(second);
         opener.send(()).unwrap();
-        assert_eq!(first.await.unwrap(), Ok(false));
+        assert_eq!(tasks.join_next().await.unwrap().unwrap(), Ok(false));
         arrivals.recv().await.unwrap();
         opener.send(()).unwrap();
-        let third = tokio::spawn(check());
+        tasks.spawn(check());
         arrivals.recv().await.unwrap();
         opener.send(()).unwrap();
-        assert_eq!(third.await.unwrap(), Ok(false));
+        assert_eq!(tasks.join_next().await.unwrap().unwrap(), Ok(false));
         assert_eq!(gate.finished.load(Ordering::SeqCst), 2, "the cancelled check was never worked on");
         assert_eq!(gate.waiting.load(Ordering::SeqCst), 0);
     }
