@@ -11,6 +11,7 @@
 pub mod caller;
 pub mod error;
 pub mod health;
+pub mod ice;
 pub mod membership;
 pub mod publish;
 mod pull;
@@ -22,14 +23,14 @@ pub mod sessions;
 mod verbs;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::password::PasswordPool;
 use crate::auth::server_key::ServerKeys;
-use crate::auth::token::Keys;
+use crate::auth::token::{Claims, Keys};
 use crate::backend::Backend;
 use crate::backend::limiter::Limiter;
 use crate::config::Config;
@@ -65,6 +66,8 @@ pub struct Gateway {
     rooms: rooms::Rooms,
     queues: publish::Queues,
     draining: AtomicBool,
+    /// Seconds since the start at the runtime's last tick, for liveness.
+    ticked: AtomicU64,
     started: Instant,
 }
 
@@ -78,6 +81,7 @@ impl Gateway {
             rooms: rooms::Rooms::default(),
             queues: publish::Queues::default(),
             draining: AtomicBool::new(false),
+            ticked: AtomicU64::new(0),
             started: Instant::now(),
         })
     }
@@ -106,6 +110,12 @@ impl Gateway {
         &self.parts.metrics
     }
 
+    /// What a participant's calls may be relayed by.
+    #[must_use]
+    pub fn ice(&self, claims: &Claims) -> ice::IceServers {
+        ice::servers(self.parts.config.turn.as_ref(), claims, self.now())
+    }
+
     /// Token buckets shared by all nodes.
     #[must_use]
     pub fn limiter(&self) -> &dyn Limiter {
@@ -116,5 +126,27 @@ impl Gateway {
     #[must_use]
     pub fn tracker(&self) -> &TaskTracker {
         &self.parts.tracker
+    }
+}
+
+#[cfg(test)]
+impl Gateway {
+    /// A gateway on the memory backend whose rooms nobody runs: for tests of edges. Needs a runtime.
+    pub(crate) fn for_tests(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
+        use crate::backend::memory::{MemorySettings, memory};
+        let (hub, _) = Hub::new(1, metrics.clone());
+        let clock = Arc::new(crate::backend::clock::ClusterClock::new());
+        let (backend, _) = memory(MemorySettings { history_entries: 1000 }, clock, hub.clone());
+        let size = crate::auth::password::PoolSize { cost: 4, workers: 1, queue: 16 };
+        Self::new(Parts {
+            config,
+            backend,
+            hub,
+            keys: Keys::new(b"a secret of at least 32 bytes, for tests", None),
+            server_keys: ServerKeys::new([]),
+            passwords: PasswordPool::start(size, Arc::new(())).expect("a pool"),
+            metrics,
+            tracker: TaskTracker::new(),
+        })
     }
 }

@@ -91,7 +91,7 @@ pub(super) async fn build(
     let streams = Arc::new(Wheel::new(STREAM_COMMENT, None));
     let wheels = [sockets.wheel.clone(), streams.clone()];
     shutdown.background(sockets.clone().run_heartbeat());
-    let edge = Edge::new(gateway, metrics, config, sockets, streams);
+    let edge = Edge::new(gateway, sockets, streams);
     shutdown.background(crate::http::events::keep_awake(edge.clone()));
     Ok(Built { edge, wheels })
 }
