@@ -48,8 +48,14 @@ pub fn memory(
     let limiter = Arc::new(LocalLimiter::on(Arc::clone(&clock)));
     // Memory can always deliver.
     let (health, _) = watch::channel(Health { starting: false, up: true, durability: Durability::Memory });
-    let store =
-        Arc::new(Memory { settings, clock, shards: Shards::new(), limiter, health, nodes: AtomicU64::new(0) });
+    let store = Arc::new(Memory {
+        settings,
+        clock,
+        shards: Shards::new(),
+        limiter,
+        health,
+        nodes: AtomicU64::new(0),
+    });
     (store.node(deliver), store)
 }
 

@@ -52,12 +52,20 @@ impl Repeats {
         match dedup {
             Dedup::None => Seen::New,
             Dedup::Key(key) => self.keys.get(&key).map_or(Seen::New, |seq| Seen::Before(*seq)),
-            Dedup::Number(n) => self.counts.get(&author).map_or(Count::default().seen(n), |count| count.seen(n)),
+            Dedup::Number(n) => {
+                self.counts.get(&author).map_or(Count::default().seen(n), |count| count.seen(n))
+            }
         }
     }
 
     /// Remembers where a new publish went, a key until the given time.
-    pub(super) fn remember(&mut self, author: Option<ParticipantId>, dedup: Dedup, seq: Seq, until: ClusterMs) {
+    pub(super) fn remember(
+        &mut self,
+        author: Option<ParticipantId>,
+        dedup: Dedup,
+        seq: Seq,
+        until: ClusterMs,
+    ) {
         match dedup {
             Dedup::None => {}
             Dedup::Number(n) => self.counts.entry(author).or_default().push(n, seq),
@@ -116,7 +124,11 @@ mod tests {
         }
         assert_eq!(repeats.seen(author, Dedup::Number(100)), Seen::Before(Seq(1000)));
         assert_eq!(repeats.seen(author, Dedup::Number(69)), Seen::Before(Seq(690)));
-        assert_eq!(repeats.seen(author, Dedup::Number(68)), Seen::Before(Seq(690)), "the oldest place remembered");
+        assert_eq!(
+            repeats.seen(author, Dedup::Number(68)),
+            Seen::Before(Seq(690)),
+            "the oldest place remembered"
+        );
         assert_eq!(repeats.seen(author, Dedup::Number(1)), Seen::Before(Seq(690)));
         assert_eq!(repeats.seen(author, Dedup::Number(102)), Seen::Beyond { last_n: 100 });
         assert_eq!(repeats.seen(author, Dedup::Number(0)), Seen::Beyond { last_n: 100 });

@@ -14,7 +14,7 @@ use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{History, LINEAGE_KEPT};
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::record::Record;
-use crate::model::seat::{Snapshot, Slot};
+use crate::model::seat::{Slot, Snapshot};
 use crate::model::session::{Control, NewSession, SessionPatch, SessionRecord};
 use crate::model::time::ClusterMs;
 
