@@ -72,7 +72,7 @@ impl Seats {
     /// Those whose lease ran out, in the order in which that happened.
     fn lapsed(&self, now: ClusterMs) -> Vec<ParticipantId> {
         let mut lapsed: Vec<&Held> = self.held.values().filter(|held| held.lease_until <= now).collect();
-        lapsed.sort_by_key(|held| held.lease_until);
+        lapsed.sort_by_key(|held| (held.lease_until, held.participant));
         lapsed.into_iter().map(|held| held.participant).collect()
     }
 
@@ -129,7 +129,8 @@ impl Session {
             Err(JoinRefusal::Banned)
         } else if resumed {
             Ok(())
-        } else if self.record.locked {
+        } else if self.record.locked && participant != self.record.host {
+            // The host may enter: an empty session would be shut for ever.
             Err(JoinRefusal::Locked)
         } else if self.seats.held.len() >= self.record.capacity as usize {
             Err(JoinRefusal::Full)
