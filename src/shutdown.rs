@@ -70,7 +70,12 @@ pub fn listen_for_signals(shutdown: &Shutdown) -> std::io::Result<()> {
 
 /// Drains the node: not ready, a delay for balancers to notice, listeners closed, everybody told in a slot of their own, the rest
 /// waited for under a deadline. How many were still there when it ran out.
-pub async fn drain(shutdown: &Shutdown, gateway: &Arc<Gateway>, wheels: &[Arc<Wheel>], config: &DrainConfig) -> usize {
+pub async fn drain(
+    shutdown: &Shutdown,
+    gateway: &Arc<Gateway>,
+    wheels: &[Arc<Wheel>],
+    config: &DrainConfig,
+) -> usize {
     gateway.start_draining();
     sleep(config.delay).await;
     shutdown.refuse.cancel();

@@ -41,6 +41,8 @@ use crate::model::time::ClusterMs;
 
 /// What a gateway is made of; the composition root builds the parts.
 pub struct Parts {
+    /// Which node this is.
+    pub node: NodeId,
     /// Every setting.
     pub config: Arc<Config>,
     /// Where sessions live.
@@ -61,7 +63,6 @@ pub struct Parts {
 
 /// The gateway of one node.
 pub struct Gateway {
-    node: NodeId,
     parts: Parts,
     rooms: rooms::Rooms,
     queues: publish::Queues,
@@ -76,7 +77,6 @@ impl Gateway {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
-            node: NodeId::new_random(),
             parts,
             rooms: rooms::Rooms::default(),
             queues: publish::Queues::default(),
@@ -89,7 +89,7 @@ impl Gateway {
     /// Which node this is.
     #[must_use]
     pub fn node(&self) -> NodeId {
-        self.node
+        self.parts.node
     }
 
     /// The cluster's time.
@@ -139,6 +139,7 @@ impl Gateway {
         let (backend, _) = memory(MemorySettings { history_entries: 1000 }, clock, hub.clone());
         let size = crate::auth::password::PoolSize { cost: 4, workers: 1, queue: 16 };
         Self::new(Parts {
+            node: NodeId::new_random(),
             config,
             backend,
             hub,

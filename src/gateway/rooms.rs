@@ -208,7 +208,7 @@ impl Gateway {
         let request = JoinRequest {
             session: claims.sid,
             participant: claims.sub,
-            node: self.node,
+            node: self.parts.node,
             profile: Profile { name, color: None },
             lease: self.parts.config.sessions.participant_lease,
             roster: ROSTER,

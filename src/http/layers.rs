@@ -29,7 +29,8 @@ const COMPRESS_FROM: u64 = 1024;
 
 /// Puts the layers around routes.
 pub fn wrap(routes: Router<Edge>, edge: &Edge) -> Router {
-    let static_header = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let static_header =
+        |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     let layers = ServiceBuilder::new()
         .layer(from_fn(request_id::name))
         .layer(from_fn_with_state(edge.clone(), observe::note))
@@ -40,7 +41,12 @@ pub fn wrap(routes: Router<Edge>, edge: &Edge) -> Router {
         .layer(from_fn_with_state(edge.clone(), peer::find))
         .layer(from_fn_with_state(edge.clone(), cors::refuse))
         .layer(cors::answers(&edge.config))
-        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(is_worth_it()))
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .quality(CompressionLevel::Fastest)
+                .compress_when(is_worth_it()),
+        )
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(in_time));
     routes.layer(layers).with_state(edge.clone())

@@ -12,13 +12,13 @@ use axum::routing::MethodRouter;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Edge;
-use super::client_ip::LimitKey;
 use super::extract::Bearer;
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::backend::limiter::{Decision, Scope};
 use crate::gateway::caller::Caller;
 use crate::metrics::label::RateScope;
+use crate::model::address::LimitKey;
 use crate::model::rate::{Rate, RateLimit};
 use crate::model::time::millis;
 use crate::protocol::problem::{Code, Fault};
@@ -38,7 +38,8 @@ async fn take(State((edge, scope)): State<(Edge, Scope)>, request: Request, next
     if is_server(&edge, request.headers()) {
         return next.run(request).await;
     }
-    let client = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.client);
+    let client =
+        request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.client);
     let key = LimitKey::from(client).to_string();
     let decision = edge.gateway.limiter().take(scope, &key, rate, 1).await;
     let mut response = if decision.allowed {

@@ -4,7 +4,10 @@ use axum::Router;
 use axum::routing::{any, delete, get, patch, post};
 
 use super::rate_limit::limited;
-use super::{Edge, clock, events, health, ice, layers, messages, metrics, openapi, participants, problem, sessions, socket, token, web};
+use super::{
+    Edge, clock, events, health, ice, layers, messages, metrics, openapi, participants, problem, sessions,
+    socket, token, web,
+};
 use crate::backend::limiter::Scope::{Connect, Create, Join, Lookup, Publish};
 use crate::protocol::problem::Code;
 
@@ -61,7 +64,8 @@ fn web_routes() -> Router<Edge> {
 
 fn finish(routes: Router<Edge>, edge: &Edge) -> Router {
     let refuse = |code| move || std::future::ready(problem::Problem::of(code));
-    let routes = routes.fallback(refuse(Code::NotFound)).method_not_allowed_fallback(refuse(Code::MethodNotAllowed));
+    let routes =
+        routes.fallback(refuse(Code::NotFound)).method_not_allowed_fallback(refuse(Code::MethodNotAllowed));
     layers::wrap(routes, edge)
 }
 

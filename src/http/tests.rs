@@ -86,7 +86,9 @@ fn post(path: &str) -> axum::http::request::Builder {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem() {
     let app = app();
-    for path in ["/nothing", "/api", "/api/sessions", "/api/sessions/", "/sdk/x.js", "//", "/api//clock", "/ws"] {
+    for path in
+        ["/nothing", "/api", "/api/sessions", "/api/sessions/", "/sdk/x.js", "//", "/api//clock", "/ws"]
+    {
         let answer = fetch(&app, path).await;
         assert_eq!((answer.status(), answer.code().as_str()), (404, "not_found"), "{path}");
     }
@@ -114,8 +116,24 @@ async fn a_method_that_is_not_there_names_those_that_are() {
 async fn h7_an_id_that_is_none_is_a_session_we_do_not_have() {
     let app = app();
     let upper = ID.to_uppercase();
-    for id in [&upper, "x", "%7Ba%7D:s", "%2e%2e", "%00", "%c0%af", &ID[1..], &format!("{ID}0"), "urn:uuid:1", "00000000-0000-0000-0000-000000000000"] {
-        for path in [format!("/api/sessions/{id}"), format!("/api/sessions/{id}/messages"), format!("/api/sessions/{id}/ice"), format!("/s/{id}")] {
+    for id in [
+        &upper,
+        "x",
+        "%7Ba%7D:s",
+        "%2e%2e",
+        "%00",
+        "%c0%af",
+        &ID[1..],
+        &format!("{ID}0"),
+        "urn:uuid:1",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        for path in [
+            format!("/api/sessions/{id}"),
+            format!("/api/sessions/{id}/messages"),
+            format!("/api/sessions/{id}/ice"),
+            format!("/s/{id}"),
+        ] {
             let answer = fetch(&app, &path).await;
             assert_eq!((answer.status(), answer.code().as_str()), (404, "session_not_found"), "{path}");
         }
@@ -182,7 +200,11 @@ async fn limited_routes_say_how_the_bucket_stands() {
         (post(&format!("/api/sessions/{ID}/messages")), "publish"),
     ] {
         let answer = send(&app, request, "{}").await;
-        assert!(answer.header("ratelimit").starts_with(&format!("\"{name}\";r=")), "{}", answer.header("ratelimit"));
+        assert!(
+            answer.header("ratelimit").starts_with(&format!("\"{name}\";r=")),
+            "{}",
+            answer.header("ratelimit")
+        );
         assert!(answer.header("ratelimit-policy").starts_with(&format!("\"{name}\";q=")), "{name}");
     }
     let answer = fetch(&app, "/api/clock").await;
@@ -232,7 +254,10 @@ async fn a_panic_is_an_internal_problem_and_tells_nothing() {
 async fn an_answer_that_never_begins_is_unavailable() {
     let app = layers::wrap(Router::new().route("/slow", get(std::future::pending::<StatusCode>)), &edge([]));
     let answer = fetch(&app, "/slow").await;
-    assert_eq!((answer.status(), answer.code().as_str(), answer.header("retry-after")), (503, "unavailable", "1"));
+    assert_eq!(
+        (answer.status(), answer.code().as_str(), answer.header("retry-after")),
+        (503, "unavailable", "1")
+    );
 }
 
 #[tokio::test]
@@ -240,7 +265,10 @@ async fn pages_of_allowed_origins_may_read_answers() {
     let app = router::public(&edge([("ALLOWED_ORIGINS", "https://good.example")]));
     let from = |origin: &str| ask(Method::GET, "/api/clock").header("origin", origin);
     let answer = send(&app, from("https://good.example"), "").await;
-    assert_eq!((answer.status(), answer.header("access-control-allow-origin")), (200, "https://good.example"));
+    assert_eq!(
+        (answer.status(), answer.header("access-control-allow-origin")),
+        (200, "https://good.example")
+    );
     assert!(answer.header("access-control-expose-headers").contains("x-request-id"));
     assert_eq!(answer.header("access-control-allow-credentials"), "");
     for origin in ["https://good.example.evil.example", "null", "http://good.example"] {
@@ -261,7 +289,10 @@ async fn a_preflight_is_answered_for_allowed_origins_only() {
             .header("access-control-request-headers", "authorization,content-type,idempotency-key")
     };
     let answer = send(&app, preflight("https://good.example"), "").await;
-    assert_eq!((answer.status(), answer.header("access-control-allow-origin")), (200, "https://good.example"));
+    assert_eq!(
+        (answer.status(), answer.header("access-control-allow-origin")),
+        (200, "https://good.example")
+    );
     assert!(answer.header("access-control-allow-methods").contains("PATCH"));
     let allowed = answer.header("access-control-allow-headers");
     for header in ["authorization", "content-type", "idempotency-key", "x-request-id", "last-event-id"] {
@@ -333,7 +364,9 @@ async fn health_tells_people_and_machines() {
     let app = app();
     let health = fetch(&app, "/health").await.json();
     assert_eq!((&health["status"], &health["ready"]), (&"ok".into(), &true.into()));
-    assert!(health["version"].is_string() && health["backend"].is_string() && health["uptime_seconds"].is_u64());
+    assert!(
+        health["version"].is_string() && health["backend"].is_string() && health["uptime_seconds"].is_u64()
+    );
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(fetch(&app, path).await.json(), serde_json::json!({"status": "ok"}), "{path}");
     }

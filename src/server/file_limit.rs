@@ -14,7 +14,11 @@ pub(super) fn connections(wanted: usize) -> usize {
     let Some(limit) = limit else { return wanted };
     let carried = carries(limit);
     if carried < wanted {
-        tracing::warn!(limit, connections = carried, "CONNECTIONS_MAX is more than the file limit carries and was lowered");
+        tracing::warn!(
+            limit,
+            connections = carried,
+            "CONNECTIONS_MAX is more than the file limit carries and was lowered"
+        );
     }
     carried.min(wanted)
 }

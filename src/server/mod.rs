@@ -35,7 +35,10 @@ pub enum StartError {
     Passwords(#[from] crate::auth::password::StartError),
     /// The Redis that the settings describe cannot be used.
     #[error("redis: {0}")]
-    Redis(String),
+    Redis(#[from] crate::backend::redis::ConnectError),
+    /// Sentinel and Cluster are read from the settings, but cannot be spoken to yet.
+    #[error("redis: Sentinel and Cluster are not supported yet; use redis:// or rediss://")]
+    Topology,
     /// The admin listener's thread did not start.
     #[error("admin listener: {0}")]
     Admin(std::io::Error),
@@ -60,7 +63,7 @@ impl Server {
         let admin_listener = config.server.admin_addr.map(listen).transpose()?;
         let address = bound(&listener, config.server.public_addr)?;
         let admin = admin_listener.as_ref().map(|listener| bound(listener, address)).transpose()?;
-        let built = parts::build(config, &shutdown, dropped_lines).await?;
+        let built = parts::build(config, &shutdown, dropped_lines)?;
 
         let router = crate::http::router::public(&built.edge);
         if let Some(listener) = admin_listener {
@@ -118,7 +121,9 @@ fn announce(server: &Server) {
     let backend = edge.gateway.health().backend;
     tracing::info!(page = %format!("http://{address}/"), metrics = %format!("http://{}/metrics", server.admin.unwrap_or(address)), backend, "ready for use");
     if backend == "memory" {
-        tracing::warn!("no Redis is set: sessions live in this process alone and end with it, and other nodes do not share them");
+        tracing::warn!(
+            "no Redis is set: sessions live in this process alone and end with it, and other nodes do not share them"
+        );
     }
 }
 

@@ -12,10 +12,13 @@ use super::{StartError, file_limit};
 use crate::auth::password::{PasswordPool, PoolObserver, PoolSize};
 use crate::auth::server_key::ServerKeys;
 use crate::auth::token::Keys;
-use crate::backend::Backend;
 use crate::backend::clock::ClusterClock;
 use crate::backend::memory::{MemorySettings, memory};
+use crate::backend::redis::{self, RedisSettings};
+use crate::backend::{Backend, Durability};
 use crate::config::Config;
+use crate::config::limits::OnOutage;
+use crate::config::redis::{Durability as Asked, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
 use crate::http::Edge;
 use crate::hub::Hub;
@@ -24,6 +27,7 @@ use crate::hub::wheel::Wheel;
 use crate::metrics::label::BackendKind;
 use crate::metrics::process::Build;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
+use crate::model::id::NodeId;
 use crate::shutdown::Shutdown;
 use crate::telemetry::DroppedLines;
 use crate::ws::Sockets;
@@ -59,7 +63,7 @@ impl PoolObserver for Hashing {
     }
 }
 
-pub(super) async fn build(
+pub(super) fn build(
     config: Config,
     shutdown: &Shutdown,
     dropped_lines: DroppedLines,
@@ -70,11 +74,15 @@ pub(super) async fn build(
     for shard in shards {
         shutdown.background(shard.run());
     }
-    let backend = backend(&config, &hub, &metrics, shutdown).await?;
+    let node = NodeId::new_random();
+    let backend = backend(&config, node, &hub, shutdown)?;
     let passwords = passwords(&config, &metrics)?;
     let gateway = Gateway::new(Parts {
+        node,
         keys: keys(&config),
-        server_keys: ServerKeys::new(config.identity.server_keys.iter().map(|key| (key.name.as_str(), &key.key))),
+        server_keys: ServerKeys::new(
+            config.identity.server_keys.iter().map(|key| (key.name.as_str(), &key.key)),
+        ),
         backend,
         hub,
         passwords,
@@ -102,14 +110,16 @@ fn build_of(config: &Config) -> Build {
     Build { version: env!("CARGO_PKG_VERSION"), revision, backend }
 }
 
-async fn backend(
-    config: &Arc<Config>,
+fn backend(
+    config: &Config,
+    node: NodeId,
     hub: &Arc<Hub>,
-    metrics: &Arc<Metrics>,
     shutdown: &Shutdown,
 ) -> Result<Backend, StartError> {
-    if config.redis.target.is_some() {
-        return redis(config, hub, metrics, shutdown).await;
+    if let Some(target) = &config.redis.target {
+        let settings = redis_settings(config, target, node)?;
+        let stop = shutdown.stop.clone();
+        return Ok(redis::connect(settings, hub.clone(), stop, &shutdown.background)?);
     }
     let settings = MemorySettings { history_entries: config.sessions.history_entries };
     let clock = Arc::new(ClusterClock::new());
@@ -122,6 +132,35 @@ async fn backend(
         }
     });
     Ok(backend)
+}
+
+fn redis_settings(config: &Config, target: &RedisTarget, node: NodeId) -> Result<RedisSettings, StartError> {
+    let RedisTopology::Standalone(host) = &target.topology else {
+        return Err(StartError::Topology);
+    };
+    let target = redis::RedisTarget {
+        host: host.host.clone(),
+        port: host.port,
+        tls: target.tls,
+        db: target.db,
+        username: target.username.clone(),
+        password: target.password.clone(),
+        ca_pem: target.ca_pem.clone(),
+    };
+    let durability = match config.redis.durability {
+        Asked::Auto => None,
+        Asked::Memory => Some(Durability::Memory),
+        Asked::Aof => Some(Durability::Aof),
+        Asked::Fsync => Some(Durability::Fsync),
+        Asked::Replicated => Some(Durability::Replicated),
+    };
+    let on_outage = match config.limits.on_outage {
+        OnOutage::Allow => redis::OnOutage::Allow,
+        OnOutage::Deny => redis::OnOutage::Deny,
+    };
+    let prefix = config.redis.prefix.clone();
+    let history_entries = config.sessions.history_entries;
+    Ok(RedisSettings { target, prefix, node, history_entries, durability, on_outage })
 }
 
 fn passwords(config: &Config, metrics: &Arc<Metrics>) -> Result<PasswordPool, StartError> {
@@ -142,8 +181,7 @@ fn sockets(gateway: &Arc<Gateway>, config: &Config, metrics: &Arc<Metrics>) -> A
     let connections = &config.connections;
     let node = file_limit::connections(connections.max);
     let caps = Caps { node, address: connections.per_address, pending: connections.pending_per_address };
-    let terms =
-        Terms { frames: config.outbox.frames, bytes: config.outbox.bytes, metrics: metrics.clone() };
+    let terms = Terms { frames: config.outbox.frames, bytes: config.outbox.bytes, metrics: metrics.clone() };
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
     metrics.fan_out.outbox_bytes_limit.set(config.outbox.bytes_total as f64);
     Arc::new(Sockets {

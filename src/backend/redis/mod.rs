@@ -120,7 +120,8 @@ pub fn connect_watched(
     if settings.durability == Some(Durability::Replicated) {
         return Err(ConnectError::Replicated);
     }
-    let dial = Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
+    let dial =
+        Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let meters = Arc::new(Meters::new());
     let primary = Arc::new(Primary::new(meters.clone()));
     let keys = Keys::new(&settings.prefix);
@@ -158,8 +159,7 @@ pub fn connect_watched(
     tracker.spawn(sweep(own.clone(), stop));
 
     let shared = Arc::new(Shared { keys, primary, history_entries: settings.history_entries, meters });
-    let limiter =
-        limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
+    let limiter = limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
     let backend = Backend {
         name: "redis",
         sessions: Arc::new(sessions::RedisSessions(shared.clone())),

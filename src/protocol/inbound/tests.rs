@@ -123,9 +123,7 @@ fn the_applications_json_is_kept_as_it_came() {
 fn a_hello_says_who_and_where() {
     let epoch = Epoch::new_random();
     let client = r#""client":{"name":"sdk","version":"1.0.0"}"#;
-    let text = format!(
-        r#"{{"type":"hello","token":"t","resume":{{"epoch":"{epoch}","seq":7}},{client}}}"#
-    );
+    let text = format!(r#"{{"type":"hello","token":"t","resume":{{"epoch":"{epoch}","seq":7}},{client}}}"#);
     let Message::Hello(hello) = parse(&text).expect("parses").message else { panic!("a hello") };
     assert_eq!(hello.token, "t");
     assert_eq!(hello.resume, Some(Resume { epoch: Some(epoch), seq: Seq(7) }));
