@@ -1,3 +1,5 @@
+//! The verbs as a shell would see them: arguments, what is said where, exit codes.
+
 use clap::CommandFactory;
 
 use super::gen_token::now;

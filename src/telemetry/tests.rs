@@ -1,3 +1,5 @@
+//! The pipeline as a reader of lines would see it: shape, levels, floods, a pipe that is stuck.
+
 use std::io;
 use std::sync::{Arc, Mutex};
 
