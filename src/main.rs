@@ -56,5 +56,5 @@ fn start(config: Config, warnings: &[Warning]) -> anyhow::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(config.server.worker_threads).enable_all().build();
     let runtime = runtime.context("the runtime does not start")?;
-    runtime.block_on(server::run(config, lines.dropped_lines()))
+    Ok(runtime.block_on(server::run(config, lines.dropped_lines()))?)
 }

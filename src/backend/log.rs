@@ -68,7 +68,7 @@ pub enum Effect {
 }
 
 /// What became of one publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// It is in the log.
     Accepted(Position),

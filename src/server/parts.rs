@@ -1,12 +1,11 @@
 //! Building the parts, bottom floor first, and the background tasks that keep them going.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, interval};
+use tokio::time::interval;
 
 use super::{StartError, file_limit};
 use crate::auth::password::{PasswordPool, PoolObserver, PoolSize};
@@ -22,7 +21,6 @@ use crate::config::redis::{Durability as Asked, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
 use crate::http::Edge;
 use crate::hub::Hub;
-use crate::hub::outbox::Terms;
 use crate::hub::wheel::Wheel;
 use crate::metrics::label::BackendKind;
 use crate::metrics::process::Build;
@@ -31,7 +29,6 @@ use crate::model::id::NodeId;
 use crate::shutdown::Shutdown;
 use crate::telemetry::DroppedLines;
 use crate::ws::Sockets;
-use crate::ws::gate::{Caps, Gate};
 
 /// How often the memory backend forgets what is over.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -95,7 +92,7 @@ pub(super) fn build(
     shutdown.background(gateway.clone().run_health());
     shutdown.background(upkeep(metrics.clone(), dropped_lines));
 
-    let sockets = sockets(&gateway, &config, &metrics);
+    let sockets = Sockets::new(gateway.clone(), file_limit::connections(config.connections.max));
     let streams = Arc::new(Wheel::new(STREAM_COMMENT, None));
     let wheels = [sockets.wheel.clone(), streams.clone()];
     shutdown.background(sockets.clone().run_heartbeat());
@@ -175,23 +172,6 @@ fn passwords(config: &Config, metrics: &Arc<Metrics>) -> Result<PasswordPool, St
 fn keys(config: &Config) -> Keys {
     let previous = config.identity.secret_previous.as_ref().map(|secret| secret.expose_secret());
     Keys::new(config.identity.secret.expose_secret(), previous)
-}
-
-fn sockets(gateway: &Arc<Gateway>, config: &Config, metrics: &Arc<Metrics>) -> Arc<Sockets> {
-    let connections = &config.connections;
-    let node = file_limit::connections(connections.max);
-    let caps = Caps { node, address: connections.per_address, pending: connections.pending_per_address };
-    let terms = Terms { frames: config.outbox.frames, bytes: config.outbox.bytes, metrics: metrics.clone() };
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
-    metrics.fan_out.outbox_bytes_limit.set(config.outbox.bytes_total as f64);
-    Arc::new(Sockets {
-        gateway: gateway.clone(),
-        gate: Gate::new(caps, metrics.clone()),
-        wheel: Arc::new(Wheel::new(connections.ping_interval, Some(connections.pong_timeout))),
-        terms: Arc::new(terms),
-        next: AtomicU64::new(1),
-        since: Instant::now(),
-    })
 }
 
 /// Moves samples into buckets, and counts the log lines that were lost.

@@ -27,7 +27,7 @@ use crate::gateway::Gateway;
 use crate::hub::outbox::Terms;
 use crate::hub::wheel::Wheel;
 use crate::model::id::ConnectionId;
-use gate::Gate;
+use gate::{Caps, Gate};
 
 /// What all sockets of a node share.
 pub struct Sockets {
@@ -46,6 +46,31 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Nobody is connected. `most` is what the process can have open, where that is less than the settings want.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, most: usize) -> Arc<Self> {
+        let (metrics, config) = (gateway.metrics().clone(), gateway.config());
+        let connections = &config.connections;
+        let caps = Caps {
+            node: connections.max.min(most),
+            address: connections.per_address,
+            pending: connections.pending_per_address,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+        metrics.fan_out.outbox_bytes_limit.set(config.outbox.bytes_total as f64);
+        let wheel = Wheel::new(connections.ping_interval, Some(connections.pong_timeout));
+        let terms =
+            Terms { frames: config.outbox.frames, bytes: config.outbox.bytes, metrics: metrics.clone() };
+        Arc::new(Self {
+            gate: Gate::new(caps, metrics),
+            wheel: Arc::new(wheel),
+            terms: Arc::new(terms),
+            next: AtomicU64::new(1),
+            since: Instant::now(),
+            gateway,
+        })
+    }
+
     /// A number for one more connection.
     #[must_use]
     pub fn number(&self) -> ConnectionId {
