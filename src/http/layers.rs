@@ -53,13 +53,12 @@ pub fn wrap(routes: Router<Edge>, edge: &Edge) -> Router {
 }
 
 /// Neither upgrades nor streams of events: what must go out at once must not wait in a compressor.
-fn is_worth_it() -> impl Predicate + Clone {
+fn is_worth_it() -> impl Predicate {
     let no_upgrade = |status: StatusCode, _: _, _: &_, _: &_| status != StatusCode::SWITCHING_PROTOCOLS;
     SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE).and(no_upgrade)
 }
 
 /// A handler panicked: our bug, and nothing of it is told. The hook has printed where.
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request panicked");
     Problem::of(Code::Internal).into_response()

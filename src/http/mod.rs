@@ -3,6 +3,7 @@
 //! [`router`] has every route on one screen, [`layers`] everything that is around them, in order. A route's file reads a
 //! request, calls one verb of the gateway and writes the answer; [`problem`] alone knows which status a fault has.
 
+pub mod accept;
 pub mod client_ip;
 pub mod clock;
 pub mod cors;

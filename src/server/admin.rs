@@ -3,26 +3,22 @@
 use std::io;
 use std::thread;
 
-use axum::Router;
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
-use super::accept;
+use crate::http::{Edge, accept, router};
 use crate::shutdown::Shutdown;
 
 /// Serves until the node stops. Unlike the public listener it goes on while the node drains.
-pub(super) fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) -> io::Result<()> {
+pub(super) fn serve(listener: TcpListener, edge: Edge, shutdown: &Shutdown) -> io::Result<()> {
     let listener = listener.into_std()?;
     let stop = shutdown.stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name("admin".to_owned()).spawn(move || {
         runtime.block_on(async move {
             match TcpListener::from_std(listener) {
-                Ok(listener) => {
-                    // Its own tracker: a scrape under way does not hold the drain up.
-                    let own = Shutdown { refuse: stop.clone(), stop: stop.clone(), ..Shutdown::default() };
-                    accept::serve(listener, router, &own);
-                    stop.cancelled().await;
-                }
+                // Its own tracker: a scrape under way does not hold the drain up.
+                Ok(listener) => accept::run(listener, router::admin(&edge), stop, TaskTracker::new()).await,
                 Err(error) => tracing::error!(%error, "admin listener lost"),
             }
         });

@@ -2,7 +2,6 @@
 //!
 //! A server is a value: it is started, asked for its address, told to stop, and waited for. Two fit in one process.
 
-mod accept;
 mod admin;
 mod file_limit;
 mod parts;
@@ -12,6 +11,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::http::{accept, router};
 use crate::shutdown::{self, Shutdown};
 use crate::telemetry::DroppedLines;
 use parts::Built;
@@ -65,12 +65,11 @@ impl Server {
         let admin = admin_listener.as_ref().map(|listener| bound(listener, address)).transpose()?;
         let built = parts::build(config, &shutdown, dropped_lines)?;
 
-        let router = crate::http::router::public(&built.edge);
         if let Some(listener) = admin_listener {
-            let router = crate::http::router::admin(&built.edge);
-            admin::serve(listener, router, &shutdown).map_err(StartError::Admin)?;
+            admin::serve(listener, built.edge.clone(), &shutdown).map_err(StartError::Admin)?;
         }
-        accept::serve(listener, router, &shutdown);
+        let (refuse, work) = (shutdown.refuse.clone(), shutdown.work.clone());
+        shutdown.background(accept::run(listener, router::public(&built.edge), refuse, work));
         Ok(Self { address, admin, shutdown, built })
     }
 

@@ -389,7 +389,9 @@ pub(crate) fn setting_names(code: &str) -> BTreeSet<(usize, String)> {
     let calls = shipped.match_indices('(').filter(|(at, _)| !shipped[..*at].ends_with('!'));
     let first = calls.filter_map(|(at, _)| {
         let name = code[at + 1..].trim_start().strip_prefix('"')?.split('"').next()?;
-        let looks = name.len() >= 3 && name.chars().all(is_part) && !name.starts_with('_');
+        let looks = name.len() >= 3
+            && name.chars().all(is_part)
+            && name.starts_with(|c: char| c.is_ascii_uppercase());
         looks.then(|| (finding(code, at, "").line, name.to_owned()))
     });
     first.collect()

@@ -159,8 +159,8 @@ struct Envelope<'a> {
 ///
 /// # Errors
 /// [`Misread`], with what the client is told.
-pub fn parse(text: &str) -> Result<Inbound, Misread> {
-    let misread = |rejected| Misread { kind: None, rejected };
+pub fn parse(text: &str) -> Result<Inbound, Box<Misread>> {
+    let misread = |rejected| Box::new(Misread { kind: None, rejected });
     let flaw = json::check(text).err();
     if flaw == Some(Flaw::NotJson) || !text.trim_start().starts_with('{') {
         return Err(misread(Rejected::Malformed));
@@ -185,7 +185,9 @@ pub fn parse(text: &str) -> Result<Inbound, Misread> {
     };
     match read_message(kind, n, &envelope) {
         Ok(message) => Ok(Inbound { kind, id, n, message }),
-        Err(fault) => Err(Misread { kind: Some(kind), rejected: Rejected::Refused { id, n, fault } }),
+        Err(fault) => {
+            Err(Box::new(Misread { kind: Some(kind), rejected: Rejected::Refused { id, n, fault } }))
+        }
     }
 }
 

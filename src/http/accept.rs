@@ -13,9 +13,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
-
-use crate::shutdown::Shutdown;
 
 /// A request's head must be whole by then: header bytes one a second are an attack (slow loris).
 const HEAD: Duration = Duration::from_secs(5);
@@ -30,26 +29,23 @@ const NOT_SENT: u32 = 16 * 1024;
 /// After a failed accept (no descriptors left), so that the loop does not spin until one is free.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Accepts until told to refuse.
-pub(super) fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
-    let (refuse, work) = (shutdown.refuse.clone(), shutdown.work.clone());
-    shutdown.background(async move {
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = refuse.cancelled() => return,
-            };
-            match accepted {
-                Ok((socket, peer)) => {
-                    work.spawn(connection(socket, peer, router.clone(), refuse.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "accept failed");
-                    sleep(BREATH).await;
-                }
+/// Accepts until told to refuse. Connections are tracked in `work`.
+pub async fn run(listener: TcpListener, router: Router, refuse: CancellationToken, work: TaskTracker) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = refuse.cancelled() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                work.spawn(connection(socket, peer, router.clone(), refuse.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                sleep(BREATH).await;
             }
         }
-    });
+    }
 }
 
 /// Speaks HTTP on one connection until it closes, is upgraded, or the node drains.
