@@ -75,11 +75,9 @@ mod tests {
     #[test]
     fn credentials_are_what_coturn_recomputes() {
         let urls = vec!["turn:turn.example.org".to_owned(), "turns:turn.example.org:5349".to_owned()];
-        let turn =
-            TurnConfig { urls: urls.clone(), secret: "north".into(), ttl: Duration::from_secs(3600) };
+        let turn = TurnConfig { urls: urls.clone(), secret: "north".into(), ttl: Duration::from_secs(3600) };
         let answer = servers(Some(&turn), &claims(), ClusterMs(1_700_000_000_999));
-        let username =
-            "1700003600:c9f0f895-fb98-4b91-99f5-1fd0297e236d.8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
+        let username = "1700003600:c9f0f895-fb98-4b91-99f5-1fd0297e236d.8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
         // printf %s "$username" | openssl dgst -sha1 -hmac north -binary | base64
         let credential = "hqr+ikfVjFtKWkkcKlhvrFLlBzM=";
         assert_eq!(

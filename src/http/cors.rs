@@ -30,7 +30,9 @@ const PREFLIGHT_HOLDS: Duration = Duration::from_secs(3600);
 pub fn answers(config: &Arc<Config>) -> CorsLayer {
     let config = Arc::clone(config);
     CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(move |_, parts| allowed(&config.origins, &parts.headers) == Ok(())))
+        .allow_origin(AllowOrigin::predicate(move |_, parts| {
+            allowed(&config.origins, &parts.headers) == Ok(())
+        }))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([
             AUTHORIZATION,

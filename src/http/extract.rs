@@ -37,7 +37,9 @@ impl Bearer {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         let Some(first) = lines.next() else { return Self(None) };
         let token = match (first.to_str().unwrap_or_default().split_once(' '), lines.next()) {
-            (Some((scheme, token)), None) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start_matches(' '),
+            (Some((scheme, token)), None) if scheme.eq_ignore_ascii_case("bearer") => {
+                token.trim_start_matches(' ')
+            }
             _ => "",
         };
         Self(Some(token.to_owned()))
@@ -129,7 +131,8 @@ pub async fn body(request: Request, limit: usize, shape: &[Field]) -> Result<Str
         Some(_) => too_large(limit),
         None => Fault::field("body", "did not arrive whole"),
     })?;
-    let text = String::from_utf8(bytes.to_bytes().into()).map_err(|_| Fault::field("body", "must be UTF-8"))?;
+    let text =
+        String::from_utf8(bytes.to_bytes().into()).map_err(|_| Fault::field("body", "must be UTF-8"))?;
     shape::check(shape, &text)?;
     Ok(text)
 }
@@ -145,7 +148,8 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 /// `application/json`, in UTF-8 if it says so, and not compressed: a small body must stay small.
 fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
     let plain = !headers.contains_key(CONTENT_ENCODING)
-        || only(headers, CONTENT_ENCODING).is_some_and(|coding| coding.trim().eq_ignore_ascii_case("identity"));
+        || only(headers, CONTENT_ENCODING)
+            .is_some_and(|coding| coding.trim().eq_ignore_ascii_case("identity"));
     if plain && only(headers, CONTENT_TYPE).is_some_and(is_json) {
         Ok(())
     } else {
@@ -171,8 +175,8 @@ pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::shape::Form;
+    use super::*;
     use axum::body::Body;
 
     const SHAPE: &[Field] = &[Field::required("a", Form::Any, "")];
@@ -192,11 +196,27 @@ mod tests {
     #[tokio::test]
     async fn h9_only_plain_json_is_read() {
         let good: &[u8] = br#"{"a":1}"#;
-        for media in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\";"] {
+        for media in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\";",
+        ] {
             assert_eq!(code(&[("content-type", media)], good).await, None, "{media}");
         }
-        for media in ["text/plain", "application/jsonp", "application/problem+json", "application/json; charset=latin1", "application/json; q=1", ""] {
-            assert_eq!(code(&[("content-type", media)], good).await, Some(Code::UnsupportedMediaType), "{media}");
+        for media in [
+            "text/plain",
+            "application/jsonp",
+            "application/problem+json",
+            "application/json; charset=latin1",
+            "application/json; q=1",
+            "",
+        ] {
+            assert_eq!(
+                code(&[("content-type", media)], good).await,
+                Some(Code::UnsupportedMediaType),
+                "{media}"
+            );
         }
         assert_eq!(code(&[], good).await, Some(Code::UnsupportedMediaType));
         let json = ("content-type", "application/json");
@@ -234,7 +254,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_not_waited_for() {
         let silent = Body::from_stream(futures_util::stream::pending::<Result<String, std::io::Error>>());
-        let fault = body(request(&[("content-type", "application/json")], silent), 64, SHAPE).await.unwrap_err();
+        let fault =
+            body(request(&[("content-type", "application/json")], silent), 64, SHAPE).await.unwrap_err();
         assert_eq!(fault.detail, "body: did not arrive in time");
     }
 

@@ -84,6 +84,9 @@ mod tests {
         let (status, Json(view)) = live_view(&HealthReport { live: false, ..report.clone() });
         assert_eq!((status.as_u16(), view.status), (503, "stalled"));
         let (status, Json(view)) = ready_view(HealthReport { ready: true, reasons: Vec::new(), ..report });
-        assert_eq!((status.as_u16(), serde_json::to_string(&view).unwrap().as_str()), (200, r#"{"status":"ok"}"#));
+        assert_eq!(
+            (status.as_u16(), serde_json::to_string(&view).unwrap().as_str()),
+            (200, r#"{"status":"ok"}"#)
+        );
     }
 }

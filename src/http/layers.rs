@@ -29,7 +29,8 @@ const COMPRESS_FROM: u64 = 1024;
 
 /// Puts the layers around routes.
 pub fn wrap(routes: Router<Edge>, edge: &Edge) -> Router {
-    let static_header = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let static_header =
+        |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     let layers = ServiceBuilder::new()
         .layer(from_fn(request_id::name))
         .layer(from_fn_with_state(edge.clone(), observe::note))
@@ -40,20 +41,24 @@ pub fn wrap(routes: Router<Edge>, edge: &Edge) -> Router {
         .layer(from_fn_with_state(edge.clone(), peer::find))
         .layer(from_fn_with_state(edge.clone(), cors::refuse))
         .layer(cors::answers(&edge.config))
-        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(is_worth_it()))
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .quality(CompressionLevel::Fastest)
+                .compress_when(is_worth_it()),
+        )
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(in_time));
     routes.layer(layers).with_state(edge.clone())
 }
 
 /// Neither upgrades nor streams of events: what must go out at once must not wait in a compressor.
-fn is_worth_it() -> impl Predicate + Clone {
+fn is_worth_it() -> impl Predicate {
     let no_upgrade = |status: StatusCode, _: _, _: &_, _: &_| status != StatusCode::SWITCHING_PROTOCOLS;
     SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE).and(no_upgrade)
 }
 
 /// A handler panicked: our bug, and nothing of it is told. The hook has printed where.
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request panicked");
     Problem::of(Code::Internal).into_response()

@@ -24,7 +24,12 @@ impl Base {
     ///
     /// # Errors
     /// A fault on `Host` when neither names a host.
-    pub fn find(public: Option<&Origin>, uri: &Uri, headers: &HeaderMap, trusted: bool) -> Result<Self, Fault> {
+    pub fn find(
+        public: Option<&Origin>,
+        uri: &Uri,
+        headers: &HeaderMap,
+        trusted: bool,
+    ) -> Result<Self, Fault> {
         if let Some(public) = public {
             return Ok(Self(public.clone()));
         }
@@ -34,7 +39,8 @@ impl Base {
             _ => "http",
         };
         let sent_to = uri.authority().map(axum::http::uri::Authority::as_str);
-        let host = forwarded("x-forwarded-host").or(sent_to).or_else(|| only_host(headers)).unwrap_or_default();
+        let host =
+            forwarded("x-forwarded-host").or(sent_to).or_else(|| only_host(headers)).unwrap_or_default();
         let origin = Origin::parse(&format!("{scheme}://{host}"));
         origin.map(Self).map_err(|_| Fault::field("Host", "must name one host"))
     }
@@ -87,13 +93,20 @@ mod tests {
 
     const ID: &str = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
 
-    fn find(public: Option<&str>, uri: &str, lines: &[(&'static str, &str)], trusted: bool) -> Option<String> {
+    fn find(
+        public: Option<&str>,
+        uri: &str,
+        lines: &[(&'static str, &str)],
+        trusted: bool,
+    ) -> Option<String> {
         let public = public.map(|text| Origin::parse(text).unwrap());
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        Base::find(public.as_ref(), &uri.parse().unwrap(), &headers, trusted).ok().map(|base| base.0.to_string())
+        Base::find(public.as_ref(), &uri.parse().unwrap(), &headers, trusted)
+            .ok()
+            .map(|base| base.0.to_string())
     }
 
     #[test]
@@ -109,7 +122,12 @@ mod tests {
             ("/x", &[host, ("x-forwarded-proto", "https, http")], true, Some("http://watch.example:8080")),
             ("/x", &[host, ("x-forwarded-proto", "gopher")], true, Some("http://watch.example:8080")),
             ("/x", &[host, proto, outside], true, Some("https://public.example")),
-            ("/x", &[host, ("x-forwarded-host", "evil.example, real.example")], true, Some("http://real.example")),
+            (
+                "/x",
+                &[host, ("x-forwarded-host", "evil.example, real.example")],
+                true,
+                Some("http://real.example"),
+            ),
             ("/x", &[("host", "WATCH.example:80")], false, Some("http://watch.example")),
             ("/x", &[("host", "[::1]:8080")], false, Some("http://[::1]:8080")),
             ("http://absolute.example/x", &[host], false, Some("http://absolute.example")),
@@ -133,7 +151,9 @@ mod tests {
     #[test]
     fn links_are_under_the_base() {
         let session: SessionId = ID.parse().unwrap();
-        for (base, socket) in [("http://a.example:8080", "ws://a.example:8080"), ("https://a.example", "wss://a.example")] {
+        for (base, socket) in
+            [("http://a.example:8080", "ws://a.example:8080"), ("https://a.example", "wss://a.example")]
+        {
             let links = Base(Origin::parse(base).unwrap());
             assert_eq!(links.share_url(session), format!("{base}/s/{ID}"));
             assert_eq!(links.ws_url(session), format!("{socket}/ws/{ID}"));

@@ -78,7 +78,10 @@ fn read_key(headers: &HeaderMap) -> Result<String, Fault> {
     let key = extract::only(headers, IDEMPOTENCY_KEY)
         .filter(|key| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
     key.map(str::to_owned).ok_or_else(|| {
-        Fault::field("Idempotency-Key", "is required once, with 1 to 255 visible ASCII characters and no space")
+        Fault::field(
+            "Idempotency-Key",
+            "is required once, with 1 to 255 visible ASCII characters and no space",
+        )
     })
 }
 

@@ -72,7 +72,9 @@ fn count_result(metrics: &Metrics, route: Route, fault: Option<&Fault>, status: 
 fn create_result(code: Option<Code>, status: StatusCode) -> CreateResult {
     match code {
         None if status.is_success() => CreateResult::Ok,
-        Some(Code::InvalidRequest | Code::PayloadTooLarge | Code::UnsupportedMediaType) => CreateResult::Invalid,
+        Some(Code::InvalidRequest | Code::PayloadTooLarge | Code::UnsupportedMediaType) => {
+            CreateResult::Invalid
+        }
         Some(Code::RateLimited) => CreateResult::RateLimited,
         Some(Code::Unavailable) => CreateResult::Unavailable,
         _ => CreateResult::Error,

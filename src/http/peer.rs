@@ -54,7 +54,9 @@ impl Addresses {
     pub fn peer(&self, peer: IpAddr, headers: &HeaderMap) -> Peer {
         let client = self.rule.client(peer, headers);
         if client.header_ignored && !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!("a client address header came from a peer that is no trusted proxy and is ignored");
+            tracing::warn!(
+                "a client address header came from a peer that is no trusted proxy and is ignored"
+            );
         }
         let peer = peer.to_canonical();
         Peer { client: client.address, trusted: self.trusted.iter().any(|network| network.contains(&peer)) }

@@ -38,7 +38,8 @@ async fn take(State((edge, scope)): State<(Edge, Scope)>, request: Request, next
     if is_server(&edge, request.headers()) {
         return next.run(request).await;
     }
-    let client = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.client);
+    let client =
+        request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.client);
     let key = LimitKey::from(client).to_string();
     let decision = edge.gateway.limiter().take(scope, &key, rate, 1).await;
     let mut response = if decision.allowed {

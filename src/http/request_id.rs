@@ -77,8 +77,16 @@ mod tests {
     #[test]
     fn anything_else_gets_a_new_one() {
         let long = "x".repeat(65);
-        let bad: [&[&[u8]]; 8] =
-            [&[], &[b""], &[long.as_bytes()], &[b"a b"], &[b"a\tb"], &[b"a;b"], &[b"\xc3\xa9"], &[b"a", b"a"]];
+        let bad: [&[&[u8]]; 8] = [
+            &[],
+            &[b""],
+            &[long.as_bytes()],
+            &[b"a b"],
+            &[b"a\tb"],
+            &[b"a;b"],
+            &[b"\xc3\xa9"],
+            &[b"a", b"a"],
+        ];
         for given in bad {
             let id = of(given);
             assert!(Uuid::try_parse(id.as_str()).is_ok(), "{given:?} gave {}", id.as_str());

@@ -4,7 +4,9 @@ use axum::Router;
 use axum::routing::{delete, get, patch, post};
 
 use super::rate_limit::limited;
-use super::{Edge, clock, health, ice, layers, messages, metrics, openapi, participants, problem, sessions, token, web};
+use super::{
+    Edge, clock, health, ice, layers, messages, metrics, openapi, participants, problem, sessions, token, web,
+};
 use crate::backend::limiter::Scope::{Create, Join, Lookup, Publish};
 use crate::protocol::problem::Code;
 
@@ -60,7 +62,8 @@ fn web_routes() -> Router<Edge> {
 
 fn finish(routes: Router<Edge>, edge: &Edge) -> Router {
     let refuse = |code| move || std::future::ready(problem::Problem::of(code));
-    let routes = routes.fallback(refuse(Code::NotFound)).method_not_allowed_fallback(refuse(Code::MethodNotAllowed));
+    let routes =
+        routes.fallback(refuse(Code::NotFound)).method_not_allowed_fallback(refuse(Code::MethodNotAllowed));
     layers::wrap(routes, edge)
 }
 

@@ -38,7 +38,11 @@ const SEATS: Form = Form::Count { max: u32::MAX as u64 };
 pub const CREATE: &[Field] = &[
     Field::required("name", NAME, "What the session is called, after trimming; no control characters."),
     Field::required("password", PASSWORD, "6-71 bytes of UTF-8 without NUL."),
-    Field::optional("max_participants", SEATS, "Seats, 10 when absent; the operator sets the most there can be."),
+    Field::optional(
+        "max_participants",
+        SEATS,
+        "Seats, 10 when absent; the operator sets the most there can be.",
+    ),
     Field::optional("display_name", DISPLAY_NAME, "What to call the creator, after trimming."),
 ];
 
@@ -314,7 +318,8 @@ mod tests {
 
     #[test]
     fn a_change_fits_both_its_shape_and_the_words_of_the_socket() {
-        let text = json!({"name": "New name", "locked": true, "control": "host", "max_participants": 3}).to_string();
+        let text =
+            json!({"name": "New name", "locked": true, "control": "host", "max_participants": 3}).to_string();
         shape::check(UPDATE, &text).unwrap();
         let change = from_checked::<SessionData>(&text).unwrap().into_change().unwrap();
         assert_eq!((change.locked, change.max_participants), (Some(true), Some(3)));

@@ -94,8 +94,11 @@ pub fn check(shape: &[Field], text: &str) -> Result<(), Fault> {
             None | Some(_) => {}
         }
     }
-    let mut unknown: Vec<&str> =
-        members.keys().map(AsRef::as_ref).filter(|name| shape.iter().all(|field| field.name != *name)).collect();
+    let mut unknown: Vec<&str> = members
+        .keys()
+        .map(AsRef::as_ref)
+        .filter(|name| shape.iter().all(|field| field.name != *name))
+        .collect();
     unknown.sort_unstable();
     errors.extend(unknown.into_iter().take(ERRORS_MAX).map(|name| {
         let shown: String = name.chars().take(NAME_SHOWN).collect();
@@ -221,7 +224,8 @@ mod tests {
 
     #[test]
     fn a_probe_does_not_get_a_long_answer() {
-        let members: Vec<String> = (0..1000).map(|index| format!(r#""{index}{}":0"#, "x".repeat(99))).collect();
+        let members: Vec<String> =
+            (0..1000).map(|index| format!(r#""{index}{}":0"#, "x".repeat(99))).collect();
         let errors = wrong(&format!("{{{}}}", members.join(",")));
         assert_eq!(errors.len(), ERRORS_MAX);
         assert!(errors.iter().all(|error| error.len() < 100));

@@ -64,8 +64,18 @@ impl Answer {
 }
 
 async fn send(app: &Router, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {
+    let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4000)));
+    send_from(peer, app, request, body).await
+}
+
+async fn send_from(
+    peer: ConnectInfo<SocketAddr>,
+    app: &Router,
+    request: axum::http::request::Builder,
+    body: impl Into<Body>,
+) -> Answer {
     let mut request: Request = request.body(body.into()).unwrap();
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4000))));
+    request.extensions_mut().insert(peer);
     let mut response = app.clone().oneshot(request).await.unwrap();
     let body = std::mem::take(response.body_mut());
     Answer { body: to_bytes(body, 1 << 20).await.unwrap().to_vec(), response }
@@ -86,7 +96,9 @@ fn post(path: &str) -> axum::http::request::Builder {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem() {
     let app = app();
-    for path in ["/nothing", "/api", "/api/sessions", "/api/sessions/", "/sdk/x.js", "//", "/api//clock", "/ws"] {
+    for path in
+        ["/nothing", "/api", "/api/sessions", "/api/sessions/", "/sdk/x.js", "//", "/api//clock", "/ws"]
+    {
         let answer = fetch(&app, path).await;
         assert_eq!((answer.status(), answer.code().as_str()), (404, "not_found"), "{path}");
     }
@@ -114,8 +126,24 @@ async fn a_method_that_is_not_there_names_those_that_are() {
 async fn h7_an_id_that_is_none_is_a_session_we_do_not_have() {
     let app = app();
     let upper = ID.to_uppercase();
-    for id in [&upper, "x", "%7Ba%7D:s", "%2e%2e", "%00", "%c0%af", &ID[1..], &format!("{ID}0"), "urn:uuid:1", "00000000-0000-0000-0000-000000000000"] {
-        for path in [format!("/api/sessions/{id}"), format!("/api/sessions/{id}/messages"), format!("/api/sessions/{id}/ice"), format!("/s/{id}")] {
+    for id in [
+        &upper,
+        "x",
+        "%7Ba%7D:s",
+        "%2e%2e",
+        "%00",
+        "%c0%af",
+        &ID[1..],
+        &format!("{ID}0"),
+        "urn:uuid:1",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        for path in [
+            format!("/api/sessions/{id}"),
+            format!("/api/sessions/{id}/messages"),
+            format!("/api/sessions/{id}/ice"),
+            format!("/s/{id}"),
+        ] {
             let answer = fetch(&app, &path).await;
             assert_eq!((answer.status(), answer.code().as_str()), (404, "session_not_found"), "{path}");
         }
@@ -182,11 +210,56 @@ async fn limited_routes_say_how_the_bucket_stands() {
         (post(&format!("/api/sessions/{ID}/messages")), "publish"),
     ] {
         let answer = send(&app, request, "{}").await;
-        assert!(answer.header("ratelimit").starts_with(&format!("\"{name}\";r=")), "{}", answer.header("ratelimit"));
+        assert!(
+            answer.header("ratelimit").starts_with(&format!("\"{name}\";r=")),
+            "{}",
+            answer.header("ratelimit")
+        );
         assert!(answer.header("ratelimit-policy").starts_with(&format!("\"{name}\";q=")), "{name}");
     }
     let answer = fetch(&app, "/api/clock").await;
     assert_eq!((answer.status(), answer.header("ratelimit")), (200, ""));
+}
+
+#[tokio::test]
+async fn a7_a_spent_limit_is_told_before_anything_is_read() {
+    let edge = edge([("RATE_LIMIT_JOIN", "1/h:2"), ("TRUSTED_PROXIES", "192.0.2.0/24")]);
+    let app = router::public(&edge);
+    for left in ["1", "0"] {
+        let answer = send(&app, post("/api/sessions/join"), "{}").await;
+        let expected = format!("\"join\";r={left};t=");
+        assert_eq!(answer.status(), 400);
+        assert!(answer.header("ratelimit").starts_with(&expected), "{}", answer.header("ratelimit"));
+    }
+    // Of the wrong media type too, which nobody gets to see.
+    let spent = send(&app, ask(Method::POST, "/api/sessions/join"), "{}").await;
+    assert_eq!((spent.status(), spent.code().as_str()), (429, "rate_limited"));
+    let (seconds, ms) = (
+        spent.header("retry-after").parse::<u64>().unwrap(),
+        spent.json()["retry_after_ms"].as_u64().unwrap(),
+    );
+    assert_eq!(seconds, ms.div_ceil(1000));
+    assert!(spent.header("ratelimit").starts_with("\"join\";r=0;t="), "{}", spent.header("ratelimit"));
+    assert_eq!(spent.header("ratelimit-policy"), "\"join\";q=2;w=7200");
+    assert!(edge.metrics.render().contains("watchparty_rate_limited_total{scope=\"join\"} 1"));
+
+    let elsewhere = post("/api/sessions/join").header("x-forwarded-for", "198.51.100.9");
+    assert_eq!(send(&app, elsewhere, "{}").await.status(), 400, "another client behind the trusted proxy");
+    let forged = post("/api/sessions/join").header("x-forwarded-for", "192.0.2.1");
+    let outside = ConnectInfo(SocketAddr::from(([203, 0, 113, 5], 1)));
+    assert_eq!(send_from(outside, &app, forged, "{}").await.status(), 400, "an untrusted peer is itself");
+    assert_eq!(send(&app, post("/api/sessions/create"), "{}").await.status(), 400, "another bucket");
+    assert_eq!(send(&app, ask(Method::PUT, "/api/sessions/join"), "").await.status(), 405, "costs nothing");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_off_says_nothing() {
+    let app = router::public(&edge([("RATE_LIMIT_CREATE", "off")]));
+    let answer = send(&app, post("/api/sessions/create"), "{}").await;
+    assert_eq!(
+        (answer.status(), answer.header("ratelimit"), answer.header("ratelimit-policy")),
+        (400, "", "")
+    );
 }
 
 #[tokio::test]
@@ -232,7 +305,10 @@ async fn a_panic_is_an_internal_problem_and_tells_nothing() {
 async fn an_answer_that_never_begins_is_unavailable() {
     let app = layers::wrap(Router::new().route("/slow", get(std::future::pending::<StatusCode>)), &edge([]));
     let answer = fetch(&app, "/slow").await;
-    assert_eq!((answer.status(), answer.code().as_str(), answer.header("retry-after")), (503, "unavailable", "1"));
+    assert_eq!(
+        (answer.status(), answer.code().as_str(), answer.header("retry-after")),
+        (503, "unavailable", "1")
+    );
 }
 
 #[tokio::test]
@@ -240,7 +316,10 @@ async fn pages_of_allowed_origins_may_read_answers() {
     let app = router::public(&edge([("ALLOWED_ORIGINS", "https://good.example")]));
     let from = |origin: &str| ask(Method::GET, "/api/clock").header("origin", origin);
     let answer = send(&app, from("https://good.example"), "").await;
-    assert_eq!((answer.status(), answer.header("access-control-allow-origin")), (200, "https://good.example"));
+    assert_eq!(
+        (answer.status(), answer.header("access-control-allow-origin")),
+        (200, "https://good.example")
+    );
     assert!(answer.header("access-control-expose-headers").contains("x-request-id"));
     assert_eq!(answer.header("access-control-allow-credentials"), "");
     for origin in ["https://good.example.evil.example", "null", "http://good.example"] {
@@ -261,7 +340,10 @@ async fn a_preflight_is_answered_for_allowed_origins_only() {
             .header("access-control-request-headers", "authorization,content-type,idempotency-key")
     };
     let answer = send(&app, preflight("https://good.example"), "").await;
-    assert_eq!((answer.status(), answer.header("access-control-allow-origin")), (200, "https://good.example"));
+    assert_eq!(
+        (answer.status(), answer.header("access-control-allow-origin")),
+        (200, "https://good.example")
+    );
     assert!(answer.header("access-control-allow-methods").contains("PATCH"));
     let allowed = answer.header("access-control-allow-headers");
     for header in ["authorization", "content-type", "idempotency-key", "x-request-id", "last-event-id"] {
@@ -333,7 +415,9 @@ async fn health_tells_people_and_machines() {
     let app = app();
     let health = fetch(&app, "/health").await.json();
     assert_eq!((&health["status"], &health["ready"]), (&"ok".into(), &true.into()));
-    assert!(health["version"].is_string() && health["backend"].is_string() && health["uptime_seconds"].is_u64());
+    assert!(
+        health["version"].is_string() && health["backend"].is_string() && health["uptime_seconds"].is_u64()
+    );
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(fetch(&app, path).await.json(), serde_json::json!({"status": "ok"}), "{path}");
     }

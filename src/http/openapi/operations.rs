@@ -7,8 +7,8 @@ use crate::http::sessions::{CREATE, JOIN, UPDATE};
 use crate::http::shape::Field;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Code::{
-    Conflict, Forbidden, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge, RateLimited, SessionFull,
-    SessionLocked, SessionNotFound, Unauthorized, UnsupportedMediaType, UpgradeRequired,
+    Conflict, Forbidden, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge, RateLimited,
+    SessionFull, SessionLocked, SessionNotFound, Unauthorized, UnsupportedMediaType, UpgradeRequired,
 };
 
 /// Who may call.
@@ -141,7 +141,14 @@ const LAST_EVENT_ID: Parameter = Parameter {
 
 const MINE: &[Code] = &[Unauthorized, Forbidden, SessionNotFound, RateLimited];
 const MINE_WITH_BODY: &[Code] = &[
-    InvalidRequest, Unauthorized, Forbidden, SessionNotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, RateLimited,
+    InvalidRequest,
+    Unauthorized,
+    Forbidden,
+    SessionNotFound,
+    Conflict,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    RateLimited,
 ];
 
 /// Every operation.

@@ -57,7 +57,10 @@ fn every_reference_leads_somewhere_and_every_schema_is_used() {
 fn answers_and_parameters_are_as_the_protocol_has_them() {
     let document = build();
     let create = &document["paths"]["/api/sessions/create"]["post"];
-    assert_eq!(create["responses"]["201"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Admission");
+    assert_eq!(
+        create["responses"]["201"]["content"]["application/json"]["schema"]["$ref"],
+        "#/components/schemas/Admission"
+    );
     assert_eq!(create["responses"]["429"]["description"], "`rate_limited`");
     let body = &create["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(body["required"], json!(["name", "password"]));
@@ -72,7 +75,8 @@ fn answers_and_parameters_are_as_the_protocol_has_them() {
     assert_eq!(publish["security"], json!([{"token": []}, {"server": []}]));
     let ready = &document["paths"]["/health/ready"]["get"]["responses"]["503"];
     assert_eq!(ready["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Probe");
-    let change = &document["paths"]["/api/sessions/{id}"]["patch"]["requestBody"]["content"]["application/json"]["schema"];
+    let change = &document["paths"]["/api/sessions/{id}"]["patch"]["requestBody"]["content"]["application/json"]
+        ["schema"];
     assert_eq!(change["minProperties"], 1);
     assert_eq!(change["properties"]["control"]["enum"], json!(["everyone", "host", null]));
 }
