@@ -175,8 +175,9 @@ impl Supervisor {
     }
 
     fn enter(&self, state: LinkState) {
-        let before =
-            self.condition.send_replace(Condition { state, ..self.condition.borrow().clone() }).state;
+        let mut before = state;
+        // In place: a `borrow` within the arguments of `send_replace` would hold the lock that it waits for.
+        self.condition.send_modify(|condition| before = std::mem::replace(&mut condition.state, state));
         if before != state {
             tracing::info!(from = ?before, to = ?state, "redis link");
         }
