@@ -6,14 +6,10 @@
 //! Each proxy appends on the right, and anyone may send anything on the left. So the walk goes from the right, past hops
 //! that are trusted, to the first that is not; what stands left of it is hearsay and never even parsed.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-
-/// Bits of an IPv6 address that stand for one client: providers hand out /64 and more, so a whole one is one household.
-const V6_CLIENT_BITS: u8 = 64;
+use ipnet::IpNet;
 
 /// The header believed from trusted proxies (`CLIENT_IP_HEADER`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,26 +162,6 @@ fn node_address(text: &str) -> Option<IpAddr> {
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     let address = text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip()));
     address.or_else(bracketed).map(|address| address.to_canonical())
-}
-
-/// What a rate limit counts by: one IPv4 address, or the /64 of an IPv6 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LimitKey(IpNet);
-
-impl From<IpAddr> for LimitKey {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => IpNet::V4(Ipv4Net::from(address)),
-            IpAddr::V6(address) => IpNet::V6(Ipv6Net::new_assert(address, V6_CLIENT_BITS).trunc()),
-        })
-    }
-}
-
-/// One spelling for one client, as the network it is: `192.0.2.1/32`, `2001:db8::/64`.
-impl fmt::Display for LimitKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::peer::Addresses;
 use crate::config::Config;
 use crate::gateway::Gateway;
+use crate::hub::wheel::Wheel;
 use crate::metrics::Metrics;
+use crate::ws::Sockets;
 
 /// The gateway, and what the edge itself needs to know.
 #[derive(Clone)]
@@ -19,13 +21,18 @@ pub struct Edge {
     pub config: Arc<Config>,
     /// Who asks.
     pub addresses: Arc<Addresses>,
+    /// What sockets share; event streams are counted with them.
+    pub sockets: Arc<Sockets>,
+    /// Event streams, to be kept awake.
+    pub streams: Arc<Wheel>,
 }
 
 impl Edge {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>, config: Arc<Config>) -> Self {
+    pub fn new(gateway: Arc<Gateway>, sockets: Arc<Sockets>, streams: Arc<Wheel>) -> Self {
+        let (metrics, config) = (gateway.metrics().clone(), gateway.config().clone());
         let addresses = Arc::new(Addresses::new(&config.proxies));
-        Self { gateway, metrics, config, addresses }
+        Self { gateway, metrics, config, addresses, sockets, streams }
     }
 }

@@ -7,6 +7,7 @@ pub mod client_ip;
 pub mod clock;
 pub mod cors;
 pub mod edge;
+pub mod events;
 pub mod extract;
 pub mod health;
 pub mod ice;
@@ -24,6 +25,7 @@ pub mod request_id;
 pub mod router;
 pub mod sessions;
 pub mod shape;
+pub mod socket;
 pub mod token;
 pub mod web;
 

@@ -12,13 +12,13 @@ use axum::routing::MethodRouter;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Edge;
-use super::client_ip::LimitKey;
 use super::extract::Bearer;
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::backend::limiter::{Decision, Scope};
 use crate::gateway::caller::Caller;
 use crate::metrics::label::RateScope;
+use crate::model::address::LimitKey;
 use crate::model::rate::{Rate, RateLimit};
 use crate::model::time::millis;
 use crate::protocol::problem::{Code, Fault};

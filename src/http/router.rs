@@ -1,13 +1,14 @@
 //! Every route on one screen, each with the bucket it takes from. What is around them all is in `layers`.
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{any, delete, get, patch, post};
 
 use super::rate_limit::limited;
 use super::{
-    Edge, clock, health, ice, layers, messages, metrics, openapi, participants, problem, sessions, token, web,
+    Edge, clock, events, health, ice, layers, messages, metrics, openapi, participants, problem, sessions,
+    socket, token, web,
 };
-use crate::backend::limiter::Scope::{Create, Join, Lookup, Publish};
+use crate::backend::limiter::Scope::{Connect, Create, Join, Lookup, Publish};
 use crate::protocol::problem::Code;
 
 /// The public listener.
@@ -20,12 +21,13 @@ pub fn public(edge: &Edge) -> Router {
             .merge(limited(edge, Publish, patch(sessions::update).delete(sessions::end))))
         .route("/api/sessions/{id}/messages", limited(edge, Lookup, get(messages::list))
             .merge(limited(edge, Publish, post(messages::publish))))
-        // .route("/api/sessions/{id}/events", limited(edge, Connect, get(events::stream)))
+        .route("/api/sessions/{id}/events", limited(edge, Connect, get(events::stream)))
         .route("/api/sessions/{id}/participants/{pid}", limited(edge, Publish, delete(participants::kick)))
         .route("/api/sessions/{id}/token", limited(edge, Lookup, post(token::refresh)))
         .route("/api/sessions/{id}/ice", limited(edge, Lookup, get(ice::servers)))
         .route("/api/clock", get(clock::now))
-        // .route("/ws/{id}", get(ws))
+        // The socket takes from its bucket itself, after the handshake was judged.
+        .route("/ws/{id}", any(socket::upgrade))
         .route("/openapi.json", get(openapi::document))
         .merge(health_routes());
     if edge.config.server.admin_addr.is_none() {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,9 +18,11 @@ use super::{Edge, layers, router};
 use crate::config::Config;
 use crate::config::source::MapSource;
 use crate::gateway::Gateway;
+use crate::hub::wheel::Wheel;
 use crate::metrics::Metrics;
 use crate::metrics::label::BackendKind;
 use crate::metrics::process::Build;
+use crate::ws::Sockets;
 
 const ID: &str = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
 
@@ -27,7 +30,10 @@ const ID: &str = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
 fn edge<const N: usize>(settings: [(&str, &str); N]) -> Edge {
     let (config, _) = Config::read(&MapSource::from(settings)).expect("settings of a test are right");
     let build = Build { version: "0.0.0", revision: "test", backend: BackendKind::Memory };
-    Edge::new(Arc::new(Gateway::new()), Arc::new(Metrics::new(build, Handle::current())), Arc::new(config))
+    let metrics = Arc::new(Metrics::new(build, Handle::current()));
+    let gateway = Gateway::for_tests(Arc::new(config), metrics);
+    let sockets = Sockets::new(gateway.clone(), 100);
+    Edge::new(gateway, sockets, Arc::new(Wheel::new(Duration::from_secs(15), None)))
 }
 
 fn app() -> Router {

@@ -1,1 +1,180 @@
-//! Under construction.
+//! The redis adapter: the log and everything around it in one Redis that all nodes share.
+//!
+//! Responsible for the four ports on Redis 7.0 or newer and for the tasks that keep the way there open. What a step does is in
+//! `lua/*.lua`, because it must be atomic; what it means is in the ports' contracts. [`connect`] returns at once: a node starts, answers and
+//! waits without Redis, and never exits over it.
+//!
+//! ```text
+//! sessions log membership limiter        the ports: typed arguments in, typed answers out
+//!     primary  scripts                   one script, one answer
+//!     link                               one connection: deadlines, what an error means
+//!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
+//!     subscriber  wire                   channels in, announcements up to `Deliver`
+//! ```
+
+mod batch;
+mod keys;
+mod limiter;
+mod link;
+mod log;
+mod membership;
+mod meters;
+mod primary;
+mod probe;
+mod reply;
+mod rows;
+mod scripts;
+mod sessions;
+mod settings;
+mod subscriber;
+mod supervisor;
+mod verify;
+mod wire;
+
+pub use settings::{OnOutage, RedisSettings, RedisTarget};
+pub use supervisor::{Condition, LinkState};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::keys::Keys;
+use self::link::Dial;
+use self::meters::Meters;
+use self::primary::Primary;
+use self::probe::Probe;
+use self::scripts::{Call, Script};
+use self::subscriber::Subscriber;
+use self::supervisor::Supervisor;
+use crate::backend::clock::ClusterClock;
+use crate::backend::log::Deliver;
+use crate::backend::memory::limiter::LocalLimiter;
+use crate::backend::{Backend, Durability};
+use crate::model::entry::Epoch;
+use crate::model::id::SessionId;
+
+/// How often the node's own buckets are looked through.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Settings that cannot work, whatever Redis does.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConnectError {
+    /// The address or its certificates.
+    #[error("the Redis target cannot be used: {0}")]
+    Target(String),
+    /// `WAIT` before an ack is not built yet; promising it would be worse than refusing.
+    #[error("DURABILITY=replicated is not available")]
+    Replicated,
+}
+
+/// What the ports share.
+struct Shared {
+    keys: Keys,
+    primary: Arc<Primary>,
+    history_entries: usize,
+    meters: Arc<Meters>,
+}
+
+impl Shared {
+    /// A call of a script that writes a session's log, with the arguments all of them begin with.
+    fn begin(&self, script: &'static Script, session: SessionId, keys: &[String]) -> Call {
+        Call::new(script, keys)
+            .arg(Epoch::new_random().to_string())
+            .arg(self.keys.channel(session))
+            .arg(self.history_entries)
+    }
+
+    /// [`Self::begin`] with the session's own keys.
+    fn write(&self, script: &'static Script, session: SessionId) -> Call {
+        self.begin(script, session, &self.keys.session(session))
+    }
+}
+
+/// Builds the adapter and starts its tasks on `tracker`; they end when `stop` fires. Returns at once with `health.starting`.
+///
+/// # Errors
+/// Only for settings that can never work. Whether Redis can be reached, and will do, is told by `Backend::health`.
+pub fn connect(
+    settings: RedisSettings,
+    deliver: Arc<dyn Deliver>,
+    stop: CancellationToken,
+    tracker: &TaskTracker,
+) -> Result<Backend, ConnectError> {
+    connect_watched(settings, deliver, stop, tracker).map(|(backend, _)| backend)
+}
+
+/// [`connect`], and the condition of the link: a caller that must not start on a Redis that gives less than `DURABILITY` asks for
+/// waits until it is live or `not_durable`.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_watched(
+    settings: RedisSettings,
+    deliver: Arc<dyn Deliver>,
+    stop: CancellationToken,
+    tracker: &TaskTracker,
+) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
+    if settings.durability == Some(Durability::Replicated) {
+        return Err(ConnectError::Replicated);
+    }
+    let dial =
+        Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
+    let meters = Arc::new(Meters::new());
+    let primary = Arc::new(Primary::new(meters.clone()));
+    let keys = Keys::new(&settings.prefix);
+    let (subscriber, arrivals) = Subscriber::new(keys.clone(), settings.node, meters.clone());
+    let (condition, seen_condition) = watch::channel(Condition::new());
+    let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
+    let (home, returned) = watch::channel(0);
+    let clock = Arc::new(ClusterClock::new());
+    let home_channel = keys.home(settings.node);
+
+    tracker.spawn(subscriber.clone().deliver(arrivals, deliver.clone(), home, stop.clone()));
+    let supervisor = Supervisor {
+        dial,
+        home: home_channel.clone(),
+        asked: settings.durability,
+        primary: primary.clone(),
+        subscriber: subscriber.clone(),
+        deliver,
+        condition,
+        meters: meters.clone(),
+    };
+    tracker.spawn(supervisor.run(stop.clone()));
+    let probe = Probe {
+        home: home_channel,
+        primary: primary.clone(),
+        subscriber: subscriber.clone(),
+        returned,
+        condition: seen_condition.clone(),
+        clock: clock.clone(),
+        health,
+        meters: meters.clone(),
+    };
+    tracker.spawn(probe.run(stop.clone()));
+    let own = Arc::new(LocalLimiter::new());
+    tracker.spawn(sweep(own.clone(), stop));
+
+    let shared = Arc::new(Shared { keys, primary, history_entries: settings.history_entries, meters });
+    let limiter = limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
+    let backend = Backend {
+        name: "redis",
+        sessions: Arc::new(sessions::RedisSessions(shared.clone())),
+        log: Arc::new(log::RedisLog { shared: shared.clone(), subscriber }),
+        membership: Arc::new(membership::RedisMembership(shared)),
+        limiter: Arc::new(limiter),
+        clock,
+        health: seen_health,
+    };
+    Ok((backend, seen_condition))
+}
+
+/// Forgets the node's own buckets that are full again, until stopped.
+async fn sweep(buckets: Arc<LocalLimiter>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(SWEEP_INTERVAL)).await.is_some() {
+        buckets.sweep();
+    }
+}

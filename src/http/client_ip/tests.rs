@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::ClientIpHeader::{CfConnectingIp, Forwarded, XForwardedFor, XRealIp};
 use super::*;
+use crate::model::address::LimitKey;
 
 const PROXY: &str = "10.0.0.1";
 const STRANGER: &str = "198.51.100.9";

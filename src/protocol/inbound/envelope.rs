@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::{self, ReadData};
-use super::{Inbound, Message, Rejected, Relayed};
+use super::{Inbound, Message, Misread, Rejected, Relayed};
 use crate::model::id::ParticipantId;
 use crate::model::record::EntryKind;
 use crate::model::verb::Verb;
@@ -158,27 +158,35 @@ struct Envelope<'a> {
 /// Reads one text frame.
 ///
 /// # Errors
-/// [`Rejected`] as its variants say.
-pub fn parse(text: &str) -> Result<Inbound, (Option<Kind>, Rejected)> {
+/// [`Misread`], with what the client is told.
+pub fn parse(text: &str) -> Result<Inbound, Misread> {
+    let misread = |rejected| Misread { kind: None, rejected };
     let flaw = json::check(text).err();
     if flaw == Some(Flaw::NotJson) || !text.trim_start().starts_with('{') {
-        return Err((None, Rejected::Malformed));
+        return Err(misread(Rejected::Malformed));
     }
     if let Some(flaw) = flaw {
         let rule =
             if flaw == Flaw::Duplicate { "a member stands twice" } else { "a number is beyond 2^53 - 1" };
-        return Err((None, refuse_whole(text, Fault::because(Code::InvalidRequest, rule))));
+        return Err(misread(refuse_whole(text, Fault::because(Code::InvalidRequest, rule))));
     }
     let envelope: Envelope<'_> = serde_json::from_str(text)
-        .map_err(|error| (None, refuse_whole(text, fields::unreadable("frame", &error))))?;
-    let id = read_id(envelope.id).map_err(|fault| (None, Rejected::Refused { id: None, n: None, fault }))?;
-    let n = read_number(envelope.n)
-        .map_err(|fault| (None, Rejected::Refused { id: id.clone(), n: None, fault }))?;
-    let refuse = |kind, fault| (kind, Rejected::Refused { id: id.clone(), n, fault });
-
-    let kind = read_kind(envelope.kind).map_err(|fault| refuse(None, fault))?;
-    let message = read_message(kind, n, &envelope).map_err(|fault| refuse(Some(kind), fault))?;
-    Ok(Inbound { id, n, message })
+        .map_err(|error| misread(refuse_whole(text, fields::unreadable("frame", &error))))?;
+    let (id, n) = match (read_id(envelope.id), read_number(envelope.n)) {
+        (Ok(id), Ok(n)) => (id, n),
+        (Ok(id), Err(fault)) => return Err(misread(Rejected::Refused { id, n: None, fault })),
+        (Err(fault), n) => {
+            return Err(misread(Rejected::Refused { id: None, n: n.unwrap_or_default(), fault }));
+        }
+    };
+    let kind = match read_kind(envelope.kind) {
+        Ok(kind) => kind,
+        Err(fault) => return Err(misread(Rejected::Refused { id, n, fault })),
+    };
+    match read_message(kind, n, &envelope) {
+        Ok(message) => Ok(Inbound { kind, id, n, message }),
+        Err(fault) => Err(Misread { kind: Some(kind), rejected: Rejected::Refused { id, n, fault } }),
+    }
 }
 
 fn read_message(kind: Kind, n: Option<u64>, envelope: &Envelope<'_>) -> Result<Message, Fault> {

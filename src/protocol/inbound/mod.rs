@@ -21,6 +21,8 @@ pub use fields::{ChatData, EventData, ProfileData, SessionData, clean};
 /// A frame that was understood.
 #[derive(Debug)]
 pub struct Inbound {
+    /// Its type.
+    pub kind: Kind,
     /// Echoed in the answer; at most 64 characters.
     pub id: Option<String>,
     /// The participant's own count of durable messages.
@@ -29,7 +31,16 @@ pub struct Inbound {
     pub message: Message,
 }
 
-/// A frame that was not.
+/// A frame that was not understood, and its type as far as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// The type, if it is one of ours.
+    pub kind: Option<Kind>,
+    /// What follows.
+    pub rejected: Rejected,
+}
+
+/// What becomes of a frame that was not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rejected {
     /// Not a JSON object: the connection ends with 4400.
@@ -52,6 +63,31 @@ pub struct Resume {
     pub epoch: Option<Epoch>,
     /// The last entry it saw.
     pub seq: Seq,
+}
+
+impl Resume {
+    /// Reads `epoch=&seq=` of a query; `None` when it has neither. Half a position, or one that does not read, is an unknown one.
+    #[must_use]
+    pub fn from_query(query: &str) -> Option<Self> {
+        let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = |name: &str| pairs().find(|(key, _)| *key == name).map(|(_, value)| value);
+        match (value("epoch"), value("seq")) {
+            (None, None) => None,
+            (epoch, seq) => Some(Self::read(epoch, seq)),
+        }
+    }
+
+    /// Reads `<epoch>:<seq>`, the id of a server-sent event.
+    #[must_use]
+    pub fn from_event_id(id: &str) -> Self {
+        let (epoch, seq) = id.split_once(':').unzip();
+        Self::read(epoch, seq)
+    }
+
+    fn read(epoch: Option<&str>, seq: Option<&str>) -> Self {
+        let seq = seq.and_then(|seq| seq.parse().ok());
+        Self { epoch: seq.and(epoch).and_then(Epoch::parse), seq: Seq(seq.unwrap_or_default()) }
+    }
 }
 
 /// What a client can say.
@@ -125,3 +161,6 @@ pub struct HistoryRequest {
     /// How many at most.
     pub limit: usize,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! Proves each second that what is published is delivered, by publishing a marker and waiting for it to come home.
+//!
+//! Responsible for readiness ([`Health`]) and for the cluster's clock, which it reads on the way. A marker that Redis took and that did
+//! not come home in 2 s means a deaf subscriber connection, which nothing else would notice: it is torn down. Not responsible
+//! for connections otherwise.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::meters::Meters;
+use super::primary::Primary;
+use super::reply::Reply;
+use super::scripts::{self, Call};
+use super::subscriber::Subscriber;
+use super::supervisor::{Condition, LinkState};
+use crate::backend::clock::ClusterClock;
+use crate::backend::error::BackendError;
+use crate::backend::{Durability, Health};
+
+/// Between markers (`OPERATIONS`, constants).
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long a marker may take.
+const HOME_WITHIN: Duration = Duration::from_secs(2);
+/// Without a marker for this long, delivery counts as impossible (`OPERATIONS`, section 5).
+const DOWN_AFTER: Duration = Duration::from_secs(3);
+/// Markers home in a row that make delivery possible again.
+const UP_AFTER: u32 = 2;
+/// Markers that could not even be sent, in a row, that make it impossible before [`DOWN_AFTER`]: the connection is known to be lost.
+const UNSENT_MAX: u32 = 2;
+/// Clock readings of which the quickest is believed: the quickest round trip hides the least.
+const READINGS: usize = 3;
+
+/// What became of a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Home,
+    Unsent,
+    Lost,
+}
+
+/// The prober of one primary.
+pub(super) struct Probe {
+    pub(super) home: String,
+    pub(super) primary: Arc<Primary>,
+    pub(super) subscriber: Arc<Subscriber>,
+    pub(super) returned: watch::Receiver<u64>,
+    pub(super) condition: watch::Receiver<Condition>,
+    pub(super) clock: Arc<ClusterClock>,
+    pub(super) health: watch::Sender<Health>,
+    pub(super) meters: Arc<Meters>,
+}
+
+impl Probe {
+    /// Runs until stopped.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut verdict = Verdict::new(Instant::now());
+        let mut readings = Readings::default();
+        let mut marker = 0;
+        loop {
+            // The first probe goes out as soon as the links work, so that a start is not a second slower than it must be.
+            let woken = async {
+                if verdict.starting {
+                    let _ =
+                        self.condition.clone().wait_for(|condition| condition.state == LinkState::Live).await;
+                }
+                ticks.tick().await
+            };
+            if stop.run_until_cancelled(woken).await.is_none() {
+                return;
+            }
+            marker += 1;
+            let Some(outcome) = stop.run_until_cancelled(self.send(marker, &mut readings)).await else {
+                return;
+            };
+            if outcome == Outcome::Lost {
+                self.subscriber.tear_down();
+            }
+            verdict.note(outcome, Instant::now());
+            self.tell(&verdict);
+        }
+    }
+
+    /// Sends one marker and waits for it.
+    async fn send(&mut self, marker: u64, readings: &mut Readings) -> Outcome {
+        let sent = Instant::now();
+        let call = Call::new(&scripts::PROBE, std::slice::from_ref(&self.home)).arg(marker);
+        let answer = self.primary.run(call).await.and_then(read_time);
+        match answer {
+            Ok(time) => readings.note(time, sent.elapsed(), &self.clock),
+            Err(error) => {
+                tracing::debug!(%error, "a probe was not sent");
+                return Outcome::Unsent;
+            }
+        }
+        let home = self.returned.wait_for(|newest| *newest >= marker);
+        match tokio::time::timeout_at(sent + HOME_WITHIN, home).await {
+            Ok(Ok(_)) => {
+                self.meters.probe.record(sent.elapsed().as_secs_f64());
+                Outcome::Home
+            }
+            _ => Outcome::Lost,
+        }
+    }
+
+    fn tell(&self, verdict: &Verdict) {
+        let durability = self.condition.borrow().durability;
+        self.health.send_if_modified(|health| {
+            let next = Health {
+                starting: verdict.starting,
+                up: verdict.up,
+                durability: durability.unwrap_or(health.durability),
+            };
+            if next.up != health.up {
+                tracing::info!(up = next.up, durability = next.durability.as_str(), "redis delivery");
+            }
+            std::mem::replace(health, next) != next
+        });
+    }
+}
+
+/// Seconds and microseconds, as `TIME` has them.
+fn read_time(value: Value) -> Result<Duration, BackendError> {
+    let mut reply = Reply::array(value)?;
+    Ok(Duration::from_secs(reply.next_number()?) + Duration::from_micros(reply.next_number()?))
+}
+
+/// What the probes say together.
+struct Verdict {
+    starting: bool,
+    up: bool,
+    in_a_row: u32,
+    unsent: u32,
+    last_home: Instant,
+}
+
+impl Verdict {
+    fn new(now: Instant) -> Self {
+        Self { starting: true, up: false, in_a_row: 0, unsent: 0, last_home: now }
+    }
+
+    fn note(&mut self, outcome: Outcome, now: Instant) {
+        if outcome == Outcome::Home {
+            (self.in_a_row, self.unsent, self.last_home) = (self.in_a_row + 1, 0, now);
+            self.up |= self.starting || self.in_a_row >= UP_AFTER;
+            self.starting = false;
+            return;
+        }
+        self.in_a_row = 0;
+        self.unsent = if outcome == Outcome::Unsent { self.unsent + 1 } else { 0 };
+        if self.unsent >= UNSENT_MAX || now.saturating_duration_since(self.last_home) >= DOWN_AFTER {
+            self.up = false;
+        }
+    }
+}
+
+/// The newest readings of Redis' clock: what it showed, the round trip, and when that was.
+#[derive(Default)]
+struct Readings(VecDeque<(Duration, Duration, Instant)>);
+
+impl Readings {
+    fn note(&mut self, time: Duration, round_trip: Duration, clock: &ClusterClock) {
+        self.0.push_back((time, round_trip, Instant::now()));
+        while self.0.len() > READINGS {
+            self.0.pop_front();
+        }
+        if let Some((time, round_trip, at)) = self.0.iter().min_by_key(|(_, round_trip, _)| *round_trip) {
+            clock.correct(*time + at.elapsed(), *round_trip);
+        }
+    }
+}
+
+/// Before any Redis was seen.
+pub(super) fn unknown(asked: Option<Durability>) -> Health {
+    Health { starting: true, up: false, durability: asked.unwrap_or(Durability::Memory) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(start: Instant, seconds: u64) -> Instant {
+        start + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn up_with_the_first_and_again_with_two() {
+        let start = Instant::now();
+        let mut verdict = Verdict::new(start);
+        verdict.note(Outcome::Unsent, at(start, 1));
+        assert!(verdict.starting && !verdict.up);
+        verdict.note(Outcome::Home, at(start, 2));
+        assert!(!verdict.starting && verdict.up);
+        verdict.note(Outcome::Unsent, at(start, 3));
+        assert!(verdict.up, "one is not yet an outage");
+        verdict.note(Outcome::Unsent, at(start, 4));
+        assert!(!verdict.up, "two that could not be sent are");
+        verdict.note(Outcome::Home, at(start, 5));
+        assert!(!verdict.up && !verdict.starting);
+        verdict.note(Outcome::Home, at(start, 6));
+        assert!(verdict.up);
+    }
+
+    #[test]
+    fn three_seconds_without_a_marker_are_an_outage() {
+        let start = Instant::now();
+        let mut verdict = Verdict::new(start);
+        verdict.note(Outcome::Home, at(start, 1));
+        verdict.note(Outcome::Lost, at(start, 3));
+        assert!(verdict.up);
+        verdict.note(Outcome::Lost, at(start, 4));
+        assert!(!verdict.up);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_quickest_reading_sets_the_clock() {
+        let clock = ClusterClock::new();
+        let mut readings = Readings::default();
+        readings.note(Duration::from_secs(1000), Duration::from_millis(2), &clock);
+        readings.note(Duration::from_secs(5000), Duration::from_millis(900), &clock);
+        let now = clock.now().0;
+        assert!((1_000_000..1_060_000).contains(&now), "{now}");
+        for _ in 0..3 {
+            readings.note(Duration::from_secs(5000), Duration::from_millis(900), &clock);
+        }
+        assert!(clock.now().0 >= 5_000_000, "an old reading is not believed for ever");
+    }
+}

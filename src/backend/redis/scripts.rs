@@ -1,0 +1,130 @@
+//! The scripts, put together from `lua/*.lua`, and a call of one as Redis wants it.
+//!
+//! Responsible for which preludes a script shares, its flags and its digest. Not responsible for sending (`primary`) or for
+//! reading answers (`reply`). The flags decide what Redis does when it may not write: a script without any is refused as a whole, before
+//! its first step, when memory is full or the disk fails, so that half a step never happens.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, ToRedisArgs};
+
+/// What a script may do, in the words of Redis' `EVAL` flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flags {
+    /// Writes; refused when memory is full.
+    Writes,
+    /// Writes next to nothing, and must go on when memory is full: leases have to be renewed and freed.
+    WritesAlways,
+    /// Reads; allowed even when writing is not.
+    Reads,
+}
+
+/// A script as Redis keeps it.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// For logs, and the label of its duration: `create session join leave beat publish read limit`, or none.
+    pub(super) command: Option<&'static str>,
+    pub(super) flags: Flags,
+    code: String,
+    hash: String,
+}
+
+const FENCE: &str = include_str!("lua/fence.lua");
+const APPEND: &str = include_str!("lua/append.lua");
+const SEATS: &str = include_str!("lua/seats.lua");
+const VIEW: &str = include_str!("lua/view.lua");
+const EFFECT: &str = include_str!("lua/effect.lua");
+const NO_EFFECT: &str = include_str!("lua/no_effect.lua");
+const PUBLISH_BODY: &str = include_str!("lua/publish.lua");
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $name:ident = $command:expr, $flags:ident, [$($part:expr),+];)+) => {
+        $($(#[$doc])* pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new($command, Flags::$flags, &[$($part),+]));)+
+
+        /// Every script, to load them before the first call.
+        pub(super) fn all() -> impl Iterator<Item = &'static Script> {
+            [$(&*$name),+].into_iter()
+        }
+    };
+}
+
+scripts! {
+    /// A batch without effects: the hot path.
+    PUBLISH = Some("publish"), Writes, [FENCE, APPEND, NO_EFFECT, PUBLISH_BODY];
+    /// A batch whose last item has an effect.
+    ACT = Some("publish"), Writes, [FENCE, APPEND, SEATS, EFFECT, PUBLISH_BODY];
+    CREATE = Some("create"), Writes, [include_str!("lua/create.lua")];
+    JOIN = Some("join"), Writes, [FENCE, APPEND, SEATS, VIEW, include_str!("lua/join.lua")];
+    LEAVE = Some("leave"), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/leave.lua")];
+    BEAT = Some("beat"), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/beat.lua")];
+    SNAPSHOT = Some("session"), Reads, [VIEW, include_str!("lua/snapshot.lua")];
+    ROSTER = Some("session"), Reads, [VIEW, include_str!("lua/roster.lua")];
+    STANDING = Some("session"), Reads, [VIEW, include_str!("lua/standing.lua")];
+    FIND = Some("session"), Reads, [VIEW, include_str!("lua/find.lua")];
+    PASSWORD = Some("session"), Reads, [include_str!("lua/password.lua")];
+    READ = Some("read"), Reads, [VIEW, include_str!("lua/read.lua")];
+    RELAY = Some("publish"), WritesAlways, [include_str!("lua/relay.lua")];
+    BUCKET = Some("limit"), WritesAlways, [include_str!("lua/bucket.lua")];
+    PROBE = None, WritesAlways, [include_str!("lua/probe.lua")];
+}
+
+impl Script {
+    fn new(command: Option<&'static str>, flags: Flags, parts: &[&str]) -> Self {
+        let shebang = match flags {
+            Flags::Writes => "#!lua",
+            Flags::WritesAlways => "#!lua flags=allow-oom",
+            Flags::Reads => "#!lua flags=no-writes",
+        };
+        let code = format!("{shebang}\n{}", parts.join("\n"));
+        let hash = redis::Script::new(&code).get_hash().to_owned();
+        Self { command, flags, code, hash }
+    }
+
+    /// Hands the script to Redis; needed once after each of its starts.
+    pub(super) fn load(&self) -> Cmd {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(&self.code);
+        command
+    }
+}
+
+/// One call of a script: its keys, then its arguments.
+pub(super) struct Call {
+    pub(super) script: &'static Script,
+    pub(super) command: Cmd,
+}
+
+impl Call {
+    pub(super) fn new(script: &'static Script, keys: &[String]) -> Self {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(keys.len()).arg(keys);
+        Self { script, command }
+    }
+
+    pub(super) fn arg(mut self, value: impl ToRedisArgs) -> Self {
+        self.push(value);
+        self
+    }
+
+    pub(super) fn push(&mut self, value: impl ToRedisArgs) {
+        self.command.arg(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_says_first_what_it_may_do() {
+        let mut hashes: Vec<&str> = all().map(|script| script.hash.as_str()).collect();
+        for script in all() {
+            assert!(script.code.starts_with("#!lua"), "{:.40}", script.code);
+            assert_eq!(script.hash.len(), 40);
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), all().count(), "two scripts are one");
+    }
+}

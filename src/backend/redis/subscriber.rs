@@ -1,0 +1,321 @@
+//! What this node listens to: the wanted channels, and the way of their messages to [`Deliver`].
+//!
+//! Responsible for subscribing each channel by a command of its own and waiting for the confirmation that bears its name, for a bounded
+//! queue between the connection and the hub, and for telling rooms that missed something. Not responsible for opening the
+//! connection (`supervisor`). The connection carries nothing but subscriptions, as the crate counts an unsolicited `sunsubscribe` as an answer.
+//!
+//! Confirmations are taken on the connection's own task, messages go through the queue. A full queue drops messages and notes whose they
+//! were: the connection must never wait for the hub, or its replies and its end would go unnoticed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::{PushInfo, PushKind, Value};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::keys::Keys;
+use super::link::{Fault, Link, Pushed, RESPONSE_TIMEOUT};
+use super::meters::Meters;
+use super::wire::{self, Notice};
+use crate::backend::error::BackendError;
+use crate::backend::log::Deliver;
+use crate::model::id::{NodeId, SessionId};
+
+/// Messages that may wait for the hub: a second of a very busy node. Past it they are dropped, and their rooms read the log.
+const QUEUE: usize = 8192;
+/// Messages taken from the queue at once.
+const TAKEN: usize = 64;
+/// Channels subscribed in one write.
+const PIPELINED: usize = 256;
+/// How long all channels of a new connection may take to be confirmed.
+const RESUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A channel this node may listen to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Channel {
+    Session(SessionId),
+    /// The node's own, for its probe.
+    Home,
+}
+
+/// A channel this node wants.
+#[derive(Default)]
+struct Wanted {
+    /// On the present connection.
+    confirmed: bool,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Default)]
+struct Board {
+    channels: HashMap<Channel, Wanted>,
+    link: Option<Arc<Link>>,
+    /// Counts connections, so that a push of an older one changes nothing.
+    connection: u64,
+}
+
+/// A message on its way.
+struct Arrived {
+    channel: Channel,
+    payload: Bytes,
+}
+
+/// The wanted channels, over all connections.
+pub(super) struct Subscriber {
+    keys: Keys,
+    home: String,
+    board: Mutex<Board>,
+    confirmed: Notify,
+    queue: mpsc::Sender<Arrived>,
+    dropped: Mutex<HashSet<SessionId>>,
+    meters: Arc<Meters>,
+}
+
+/// The other end of the queue.
+pub(super) struct Arrivals(mpsc::Receiver<Arrived>);
+
+impl Subscriber {
+    pub(super) fn new(keys: Keys, node: NodeId, meters: Arc<Meters>) -> (Arc<Self>, Arrivals) {
+        let (queue, arrivals) = mpsc::channel(QUEUE);
+        let mut board = Board::default();
+        board.channels.insert(Channel::Home, Wanted::default());
+        let home = keys.home(node);
+        let (board, dropped) = (Mutex::new(board), Mutex::new(HashSet::new()));
+        let confirmed = Notify::new();
+        (Arc::new(Self { keys, home, board, confirmed, queue, dropped, meters }), Arrivals(arrivals))
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self, channel: Channel) -> String {
+        match channel {
+            Channel::Session(session) => self.keys.channel(session),
+            Channel::Home => self.home.clone(),
+        }
+    }
+
+    fn channel(&self, name: &[u8]) -> Option<Channel> {
+        if name == self.home.as_bytes() {
+            return Some(Channel::Home);
+        }
+        self.keys.session_of(name).map(Channel::Session)
+    }
+
+    /// Listens to a session; returns when Redis has confirmed it.
+    pub(super) async fn subscribe(&self, session: SessionId) -> Result<(), BackendError> {
+        let channel = Channel::Session(session);
+        let (link, fresh, confirmed) = {
+            let mut board = self.board();
+            let link = board.link.clone().ok_or_else(|| away("no connection for subscriptions"))?;
+            let fresh = !board.channels.contains_key(&channel);
+            let wanted = board.channels.entry(channel).or_default();
+            if wanted.confirmed {
+                return Ok(());
+            }
+            let (sender, receiver) = oneshot::channel();
+            wanted.waiting.push(sender);
+            self.meters.subscriptions.set(board.channels.len() as f64);
+            (link, fresh, receiver)
+        };
+        let asked = async {
+            if fresh {
+                let mut command = redis::cmd("SSUBSCRIBE");
+                link.call(command.arg(self.name(channel))).await.map_err(|fault| fault.into_error(false))?;
+            }
+            confirmed.await.map_err(|_| away("the connection for subscriptions was lost"))
+        };
+        let outcome = tokio::time::timeout(RESPONSE_TIMEOUT, asked).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(away("a subscription was not confirmed in time")));
+        if outcome.is_err() {
+            self.forget_unconfirmed(channel);
+        }
+        outcome
+    }
+
+    fn forget_unconfirmed(&self, channel: Channel) {
+        let mut board = self.board();
+        if board.channels.get(&channel).is_some_and(|wanted| !wanted.confirmed) {
+            board.channels.remove(&channel);
+        }
+    }
+
+    /// Stops listening to a session.
+    pub(super) async fn unsubscribe(&self, session: SessionId) {
+        let channel = Channel::Session(session);
+        let link = {
+            let mut board = self.board();
+            board.channels.remove(&channel);
+            self.meters.subscriptions.set(board.channels.len() as f64);
+            board.link.clone()
+        };
+        let Some(link) = link else { return };
+        if let Err(fault) = link.call(redis::cmd("SUNSUBSCRIBE").arg(self.name(channel))).await {
+            // The channel is not wanted: its messages, should any still come, go to a session nobody is in.
+            tracing::debug!(?fault, "a channel was not given up");
+        }
+    }
+
+    /// What takes the pushes of the next connection.
+    pub(super) fn pushed(self: &Arc<Self>, broken: CancellationToken) -> Pushed {
+        let connection = {
+            let mut board = self.board();
+            board.connection += 1;
+            board.connection
+        };
+        let subscriber = self.clone();
+        Arc::new(move |info| subscriber.arrived(connection, info, &broken))
+    }
+
+    /// Subscribes every wanted channel on a new connection, and returns when each was confirmed by name.
+    pub(super) async fn attach(&self, link: Arc<Link>) -> Result<(), Fault> {
+        let channels: Vec<Channel> = {
+            let mut board = self.board();
+            board.link = Some(link.clone());
+            board.channels.values_mut().for_each(|wanted| wanted.confirmed = false);
+            board.channels.keys().copied().collect()
+        };
+        for chunk in channels.chunks(PIPELINED) {
+            let mut commands = redis::pipe();
+            for channel in chunk {
+                commands.cmd("SSUBSCRIBE").arg(self.name(*channel));
+            }
+            link.call_all(&commands, chunk.len()).await?;
+        }
+        let all = tokio::time::timeout(RESUBSCRIBE_TIMEOUT, self.all_confirmed());
+        tokio::select! {
+            all = all => all.map_err(|_| Fault::Silent("channels were not confirmed in time".into())),
+            () = link.broken().cancelled() => Err(Fault::Silent("the connection was lost".into())),
+        }
+    }
+
+    async fn all_confirmed(&self) {
+        loop {
+            let changed = self.confirmed.notified();
+            if self.board().channels.values().all(|wanted| wanted.confirmed) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The connection is deaf: have it replaced.
+    pub(super) fn tear_down(&self) {
+        if let Some(link) = &self.board().link {
+            link.broken().cancel();
+        }
+    }
+
+    /// There is no connection any more.
+    pub(super) fn detach(&self) {
+        let mut board = self.board();
+        board.link = None;
+        for wanted in board.channels.values_mut() {
+            wanted.confirmed = false;
+            wanted.waiting.clear();
+        }
+    }
+
+    /// Runs on the connection's task.
+    fn arrived(&self, connection: u64, info: PushInfo, broken: &CancellationToken) {
+        let mut data = info.data.into_iter();
+        let name = match data.next() {
+            Some(Value::BulkString(name)) => name,
+            _ if info.kind == PushKind::Disconnection => return broken.cancel(),
+            _ => return,
+        };
+        let Some(channel) = self.channel(&name) else { return };
+        match info.kind {
+            PushKind::SMessage => {
+                if let Some(Value::BulkString(payload)) = data.next() {
+                    self.enqueue(Arrived { channel, payload: Bytes::from(payload) });
+                }
+            }
+            PushKind::SSubscribe => self.confirm(connection, channel),
+            // Redis took the channel away (its slot moved): this connection is deaf on it.
+            PushKind::SUnsubscribe if self.is_confirmed(connection, channel) => broken.cancel(),
+            _ => {}
+        }
+    }
+
+    fn enqueue(&self, arrived: Arrived) {
+        let Err(refused) = self.queue.try_send(arrived) else { return };
+        // A lost marker is a probe that does not come home, which is the truth.
+        if let Channel::Session(session) = refused.into_inner().channel {
+            self.dropped.lock().unwrap_or_else(PoisonError::into_inner).insert(session);
+        }
+    }
+
+    fn confirm(&self, connection: u64, channel: Channel) {
+        let mut board = self.board();
+        if board.connection != connection {
+            return;
+        }
+        if let Some(wanted) = board.channels.get_mut(&channel) {
+            wanted.confirmed = true;
+            for waiting in wanted.waiting.drain(..) {
+                // Whoever waited may have given up.
+                let _ = waiting.send(());
+            }
+        }
+        drop(board);
+        self.confirmed.notify_waiters();
+    }
+
+    fn is_confirmed(&self, connection: u64, channel: Channel) -> bool {
+        let board = self.board();
+        board.connection == connection && board.channels.get(&channel).is_some_and(|wanted| wanted.confirmed)
+    }
+
+    /// Carries messages from the queue to the hub, until stopped.
+    pub(super) async fn deliver(
+        self: Arc<Self>,
+        mut arrivals: Arrivals,
+        deliver: Arc<dyn Deliver>,
+        home: watch::Sender<u64>,
+        stop: CancellationToken,
+    ) {
+        let mut taken = Vec::with_capacity(TAKEN);
+        while let Some(count) = stop.run_until_cancelled(arrivals.0.recv_many(&mut taken, TAKEN)).await {
+            if count == 0 {
+                return;
+            }
+            for arrived in taken.drain(..) {
+                self.hand_over(arrived, deliver.as_ref(), &home);
+            }
+            let dropped = std::mem::take(&mut *self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
+            for session in dropped {
+                deliver.interrupted(Some(session));
+            }
+        }
+    }
+
+    fn hand_over(&self, arrived: Arrived, deliver: &dyn Deliver, home: &watch::Sender<u64>) {
+        match (arrived.channel, wire::read(arrived.payload)) {
+            (Channel::Home, Some(Notice::Marker(marker))) => {
+                home.send_replace(marker);
+            }
+            (Channel::Session(session), Some(Notice::Entries(entries))) => {
+                deliver.announced(session, entries);
+            }
+            (Channel::Session(session), Some(Notice::Relay(relay))) => deliver.relayed(session, relay),
+            (Channel::Session(session), Some(Notice::TakenOver(who, newest))) => {
+                deliver.replaced(session, who, newest);
+            }
+            (Channel::Session(session), _) => {
+                self.meters.malformed.increment(1);
+                tracing::warn!("an announcement could not be read");
+                deliver.interrupted(Some(session));
+            }
+            (Channel::Home, _) => self.meters.malformed.increment(1),
+        }
+    }
+}
+
+fn away(what: &str) -> BackendError {
+    BackendError::Unavailable(what.to_owned())
+}

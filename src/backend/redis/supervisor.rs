@@ -1,0 +1,188 @@
+//! Keeps the two connections to a primary, for ever.
+//!
+//! `down -> connecting -> verifying -> subscribing -> resyncing -> live`, and back to `down` when a connection is lost. A node never
+//! exits over Redis and never stops trying: 50 ms to 1 s between attempts, jittered, so that nodes do not come back in step. When only the
+//! subscriber is lost, the command connection stays: publishing goes on, and what was missed is read from the log.
+//!
+//! Not responsible for noticing that a connection is to be replaced (`link`, `subscriber`, `probe`), only for what follows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::link::{Dial, Link};
+use super::meters::{Meters, Side};
+use super::primary::Primary;
+use super::subscriber::Subscriber;
+use super::verify::{self, Unfit, Verified};
+use crate::backend::Durability;
+use crate::backend::log::Deliver;
+
+/// Between the first attempts.
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+/// Between attempts at most.
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// Where the link pair of a primary is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// No connection, and none tried yet.
+    Down,
+    /// Opening.
+    Connecting,
+    /// Asking whether this Redis will do.
+    Verifying,
+    /// Subscribing every wanted channel.
+    Subscribing,
+    /// Telling rooms to read what they missed.
+    Resyncing,
+    /// Working.
+    Live,
+}
+
+/// What the supervisor tells the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Where the link pair is.
+    pub state: LinkState,
+    /// What an ack means, as last verified; `None` before that.
+    pub durability: Option<Durability>,
+    /// Redis was seen to give less than `DURABILITY` asks for; nothing works until that changes.
+    pub not_durable: bool,
+}
+
+impl Condition {
+    pub(super) fn new() -> Self {
+        Self { state: LinkState::Down, durability: None, not_durable: false }
+    }
+}
+
+/// The keeper of one link pair.
+pub(super) struct Supervisor {
+    pub(super) dial: Dial,
+    pub(super) home: String,
+    pub(super) asked: Option<Durability>,
+    pub(super) primary: Arc<Primary>,
+    pub(super) subscriber: Arc<Subscriber>,
+    pub(super) deliver: Arc<dyn Deliver>,
+    pub(super) condition: watch::Sender<Condition>,
+    pub(super) meters: Arc<Meters>,
+}
+
+/// The command connection and whose it is.
+struct Commands {
+    link: Arc<Link>,
+    run_id: String,
+}
+
+impl Supervisor {
+    /// Runs until stopped.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(self.keep()).await;
+        self.subscriber.detach();
+        self.primary.replace(None);
+        self.enter(LinkState::Down);
+    }
+
+    async fn keep(&self) {
+        let mut commands: Option<Commands> = None;
+        let mut wait = BACKOFF_MIN;
+        loop {
+            match self.establish(&mut commands).await {
+                Ok(subscriber) => {
+                    wait = BACKOFF_MIN;
+                    self.watch(&mut commands, &subscriber).await;
+                }
+                Err(unfit) => {
+                    tracing::warn!(error = %unfit, "redis cannot be used");
+                    let not_durable = matches!(unfit, Unfit::NotDurable { .. });
+                    self.condition.send_modify(|condition| condition.not_durable = not_durable);
+                    self.drop_commands(&mut commands);
+                }
+            }
+            self.subscriber.detach();
+            self.meters.link(Side::Subscriber).up.set(0.0);
+            self.enter(LinkState::Down);
+            tokio::time::sleep(wait.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
+            wait = (wait * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    /// Opens what is missing; returns the subscriber's connection when everything works.
+    async fn establish(&self, commands: &mut Option<Commands>) -> Result<Arc<Link>, Unfit> {
+        self.enter(LinkState::Connecting);
+        let kept = commands.take().filter(|commands| !commands.link.broken().is_cancelled());
+        let found = match kept {
+            Some(kept) => kept,
+            None => self.open_commands().await?,
+        };
+        let run_id = found.run_id.clone();
+        *commands = Some(found);
+
+        let broken = CancellationToken::new();
+        let pushed = self.subscriber.pushed(broken.clone());
+        let opened = self.dial.subscriber(pushed, broken, &self.meters).await;
+        let link = Arc::new(opened.map_err(unreachable)?);
+        // Between the two, a failover can have happened: announcements would come from another server than writes go to.
+        if verify::run_id(&link).await? != run_id {
+            return Err(Unfit::TwoServers);
+        }
+        self.enter(LinkState::Subscribing);
+        self.subscriber.attach(link.clone()).await?;
+        self.enter(LinkState::Resyncing);
+        self.deliver.interrupted(None);
+        self.meters.link(Side::Subscriber).up.set(1.0);
+        self.meters.link(Side::Subscriber).reconnects.increment(1);
+        self.enter(LinkState::Live);
+        Ok(link)
+    }
+
+    async fn open_commands(&self) -> Result<Commands, Unfit> {
+        self.primary.replace(None);
+        let link = Arc::new(self.dial.command(&self.meters).await.map_err(unreachable)?);
+        self.enter(LinkState::Verifying);
+        let Verified { run_id, durability } = verify::verify(&link, &self.home, self.asked).await?;
+        self.condition.send_modify(|condition| {
+            condition.durability = Some(durability);
+            condition.not_durable = false;
+        });
+        self.primary.replace(Some(link.clone()));
+        self.meters.link(Side::Command).up.set(1.0);
+        self.meters.link(Side::Command).reconnects.increment(1);
+        Ok(Commands { link, run_id })
+    }
+
+    /// Returns when a connection is lost.
+    async fn watch(&self, commands: &mut Option<Commands>, subscriber: &Link) {
+        let Some(current) = commands.as_ref() else { return };
+        tokio::select! {
+            () = current.link.broken().cancelled() => {
+                tracing::warn!(link = Side::Command.as_str(), "a connection to redis was lost");
+                self.drop_commands(commands);
+            }
+            () = subscriber.broken().cancelled() => {
+                tracing::warn!(link = Side::Subscriber.as_str(), "a connection to redis was lost");
+            }
+        }
+    }
+
+    fn drop_commands(&self, commands: &mut Option<Commands>) {
+        *commands = None;
+        self.primary.replace(None);
+        self.meters.link(Side::Command).up.set(0.0);
+    }
+
+    fn enter(&self, state: LinkState) {
+        let before =
+            self.condition.send_replace(Condition { state, ..self.condition.borrow().clone() }).state;
+        if before != state {
+            tracing::info!(from = ?before, to = ?state, "redis link");
+        }
+    }
+}
+
+fn unreachable(error: redis::RedisError) -> Unfit {
+    Unfit::Unreachable(format!("{} {}", error.category(), error.detail().unwrap_or_default()))
+}

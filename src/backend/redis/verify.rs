@@ -1,0 +1,154 @@
+//! Is this a Redis we can work with? Asked on each new command connection, before anything else is.
+//!
+//! Responsible for role, version, scripts, persistence and eviction. What cannot be seen because `CONFIG` is denied is warned of and assumed
+//! weak; what can be seen and is not enough is refused. Not responsible for trying again (`supervisor`).
+
+use redis::Value;
+
+use super::link::{Fault, Link};
+use super::primary::run_on;
+use super::reply;
+use super::scripts::{self, Call};
+use crate::backend::Durability;
+
+/// The oldest major version: sharded pub/sub, script flags and `PEXPIRETIME` came with 7.0. Valkey tells the Redis it stands for.
+const MAJOR_MIN: u32 = 7;
+
+/// Why a Redis cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    #[error("it failed a command: {0:?}")]
+    Failing(Fault),
+    #[error("it is not a primary")]
+    NotPrimary,
+    #[error("its version {0} is older than 7.0")]
+    TooOld(String),
+    #[error("the connections lead to two different servers")]
+    TwoServers,
+    #[error("it gives durability {seen}, and {asked} is asked for")]
+    NotDurable { seen: &'static str, asked: &'static str },
+}
+
+impl From<Fault> for Unfit {
+    fn from(fault: Fault) -> Self {
+        Self::Failing(fault)
+    }
+}
+
+/// What a fit Redis is.
+pub(super) struct Verified {
+    /// Which process: new at each of its starts.
+    pub(super) run_id: String,
+    pub(super) durability: Durability,
+}
+
+/// Checks a connection and hands the scripts over.
+pub(super) async fn verify(link: &Link, home: &str, asked: Option<Durability>) -> Result<Verified, Unfit> {
+    let info = info(link).await?;
+    if field(&info, "role") != Some("master") {
+        return Err(Unfit::NotPrimary);
+    }
+    let version = field(&info, "redis_version").unwrap_or_default();
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < MAJOR_MIN) {
+        return Err(Unfit::TooOld(version.to_owned()));
+    }
+    for script in scripts::all() {
+        link.call(&script.load()).await?;
+    }
+    // Publishes on a shard channel and reads the branch, as every write will.
+    run_on(link, &Call::new(&scripts::PROBE, &[home.to_owned()]).arg(0)).await?;
+    let seen = durability(link).await;
+    let durability = enough(seen, asked)?;
+    Ok(Verified { run_id: field(&info, "run_id").unwrap_or_default().to_owned(), durability })
+}
+
+/// Which process answers on a connection.
+pub(super) async fn run_id(link: &Link) -> Result<String, Unfit> {
+    Ok(field(&info(link).await?, "run_id").unwrap_or_default().to_owned())
+}
+
+async fn info(link: &Link) -> Result<String, Unfit> {
+    // All sections: asking for several at once came later than asking for one.
+    let text = match link.call(&redis::cmd("INFO")).await? {
+        Value::VerbatimString { text, .. } => text,
+        other => {
+            let bytes = reply::bytes(other).map_err(|error| Fault::Failed(error.to_string()))?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    };
+    Ok(text)
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// What this Redis' settings give; `None` when they cannot be seen.
+async fn durability(link: &Link) -> Option<Durability> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg("appendonly").arg("appendfsync").arg("maxmemory-policy");
+    let answer =
+        link.call(&command).await.ok().and_then(|value| {
+            redis::from_redis_value::<std::collections::HashMap<String, String>>(value).ok()
+        });
+    let Some(config) = answer else {
+        tracing::warn!("redis does not show its settings: persistence and eviction are unknown");
+        return None;
+    };
+    let is = |name: &str, value: &str| config.get(name).is_some_and(|set| set == value);
+    if !is("maxmemory-policy", "noeviction") {
+        tracing::warn!("redis may evict sessions when its memory is full: set maxmemory-policy noeviction");
+    }
+    Some(match (is("appendonly", "yes"), is("appendfsync", "always")) {
+        (true, true) => Durability::Fsync,
+        (true, false) => Durability::Aof,
+        (false, _) => Durability::Memory,
+    })
+}
+
+/// What an ack means, if that is enough.
+fn enough(seen: Option<Durability>, asked: Option<Durability>) -> Result<Durability, Unfit> {
+    let rank = |durability| match durability {
+        Durability::Memory => 0,
+        Durability::Aof => 1,
+        Durability::Fsync => 2,
+        Durability::Replicated => 3,
+    };
+    match (seen, asked) {
+        (None, None) => Ok(Durability::Memory),
+        (None, Some(asked)) => Ok(asked),
+        (Some(seen), None) => Ok(seen),
+        (Some(seen), Some(asked)) if rank(seen) < rank(asked) => {
+            Err(Unfit::NotDurable { seen: seen.as_str(), asked: asked.as_str() })
+        }
+        (Some(_), Some(asked)) => Ok(asked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_their_whole_name() {
+        let info = "# Replication\r\nrole:master\r\nmaster_replid:abc\r\nredis_version:7.0.15\r\n";
+        assert_eq!(field(info, "role"), Some("master"));
+        assert_eq!(field(info, "redis_version"), Some("7.0.15"));
+        assert_eq!(field(info, "master"), None);
+        assert_eq!(field(info, "run_id"), None);
+    }
+
+    #[test]
+    fn an_ack_never_means_less_than_asked() {
+        use Durability::{Aof, Fsync, Memory};
+        assert_eq!(enough(Some(Aof), None).unwrap(), Aof);
+        assert_eq!(enough(None, None).unwrap(), Memory);
+        assert_eq!(enough(Some(Fsync), Some(Aof)).unwrap(), Aof);
+        assert_eq!(enough(None, Some(Aof)).unwrap(), Aof, "cannot be seen: warned");
+        assert!(matches!(enough(Some(Memory), Some(Aof)), Err(Unfit::NotDurable { .. })));
+        assert!(matches!(enough(Some(Aof), Some(Fsync)), Err(Unfit::NotDurable { .. })));
+    }
+}

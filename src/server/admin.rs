@@ -1,0 +1,31 @@
+//! The admin listener: health and numbers on a thread and a runtime of their own, so that load cannot starve a probe.
+
+use std::io;
+use std::thread;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use super::accept;
+use crate::shutdown::Shutdown;
+
+/// Serves until the node stops. Unlike the public listener it goes on while the node drains.
+pub(super) fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    let stop = shutdown.stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("admin".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    // Its own tracker: a scrape under way does not hold the drain up.
+                    let own = Shutdown { refuse: stop.clone(), stop: stop.clone(), ..Shutdown::default() };
+                    accept::serve(listener, router, &own);
+                    stop.cancelled().await;
+                }
+                Err(error) => tracing::error!(%error, "admin listener lost"),
+            }
+        });
+    })?;
+    Ok(())
+}
