@@ -113,7 +113,7 @@ mod tests {
             (7, 1, 1, "\"create\";q=1;w=1"),
         ] {
             let rate = Rate { count, per: Duration::from_secs(per), burst };
-            let decision = Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms: 1001 };
+            let decision = Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms: 1001, outage: false };
             let mut headers = HeaderMap::new();
             put(Scope::Create, rate, decision, &mut headers);
             assert_eq!(headers[RATE_LIMIT], "\"create\";r=0;t=2");
