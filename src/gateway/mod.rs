@@ -14,7 +14,7 @@ pub mod health;
 pub mod ice;
 pub mod membership;
 pub mod publish;
-mod pull;
+pub mod pull;
 pub mod recovery;
 mod relay;
 pub mod resync;

@@ -16,7 +16,7 @@ use super::Gateway;
 use super::error::{GatewayError, RETRY_MS, refused};
 use crate::backend::error::BackendError;
 use crate::backend::log::{Dedup, Publish, Published, Refusal};
-use crate::metrics::label::EntryResult;
+use crate::metrics::label::{EntryResult, ParticipantChange};
 use crate::model::entry::Position;
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::record::{EntryKind, Record};
@@ -235,6 +235,9 @@ impl Gateway {
             if !matches!(&result, Ok(Published::Refused(Refusal::Conflict))) {
                 break;
             }
+        }
+        if matches!((&draft.verb, &result), (Verb::Kick { .. }, Ok(Published::Accepted(_)))) {
+            self.parts.metrics.sessions.participant_changes.get(ParticipantChange::Kicked).increment(1);
         }
         self.respond(item, result);
     }

@@ -1,6 +1,7 @@
 //! What a listener lacks: from the room's ring, or from the log where the ring does not reach, at the listener's own pace.
 
-use std::sync::PoisonError;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Gateway;
@@ -21,9 +22,26 @@ const PULL_ENTRIES: usize = 256;
 /// How long a pull waits when the log cannot be read, jittered.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// A pull under way. It is kept until it is done: begun anew at every frame that comes in, one over a slow Redis would never end.
+pub type Pulling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Gateway {
+    /// Starts [`Self::pull`] if the listener lags and has nothing to write first.
+    pub fn keep_pulling(
+        self: &Arc<Self>,
+        pulling: &mut Option<Pulling>,
+        room: &Arc<Room>,
+        outbox: &Arc<Outbox>,
+    ) {
+        let todo = outbox.todo();
+        if pulling.is_none() && todo.lagging && !todo.queued {
+            let (gateway, room, outbox) = (self.clone(), room.clone(), outbox.clone());
+            *pulling = Some(Box::pin(async move { gateway.pull(&room, &outbox).await }));
+        }
+    }
+
     /// Feeds a lagging listener until it has caught up, is ended, or has something to write first.
-    pub async fn pull(&self, room: &Room, outbox: &Outbox) {
+    async fn pull(&self, room: &Room, outbox: &Outbox) {
         loop {
             let todo = outbox.todo();
             let Some(cursor) = outbox.cursor() else { return };
@@ -93,5 +111,13 @@ impl Gateway {
 
     fn count_replayed(&self, from: Position, to: Position) {
         self.parts.metrics.fan_out.recovered_entries.increment(to.seq.0.saturating_sub(from.seq.0));
+    }
+}
+
+/// Waits for a pull under way, and forgets it when it is done.
+pub async fn pulled(pulling: &mut Option<Pulling>) {
+    if let Some(pull) = pulling {
+        pull.await;
+        *pulling = None;
     }
 }

@@ -23,6 +23,7 @@ use super::extract::{self, Seated};
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::auth::token::Claims;
+use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::sink::Sink;
@@ -100,7 +101,7 @@ async fn serve(
 async fn run(
     edge: &Edge,
     claims: &Claims,
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     attached: &Attached,
     body: &mpsc::Sender<Bytes>,
 ) -> Closing {
@@ -109,6 +110,7 @@ async fn run(
     let mut expiry = std::pin::pin!(expiry);
     let behind = edge.config.outbox.behind;
     let mut moved = Instant::now();
+    let mut pulling: Option<Pulling> = None;
     loop {
         let todo = outbox.todo();
         if let Some(closing) = todo.closing {
@@ -117,6 +119,8 @@ async fn run(
         if !todo.queued {
             moved = Instant::now();
         }
+        edge.gateway.keep_pulling(&mut pulling, &attached.room, outbox);
+        let is_pulling = pulling.is_some();
         tokio::select! {
             () = outbox.woken() => {}
             () = body.closed() => return Closing::PeerLost,
@@ -125,7 +129,7 @@ async fn run(
                 Ok(_) => {}
                 Err(_) => return Closing::PeerLost,
             },
-            () = edge.gateway.pull(&attached.room, outbox), if todo.lagging && !todo.queued => {}
+            () = pulled(&mut pulling), if is_pulling => {}
             () = sleep_until(moved + behind), if todo.queued => return Closing::Ours(Ending::TooSlow),
             () = expiry.as_mut() => return Closing::Ours(Ending::Unauthorized("token_expired")),
         }

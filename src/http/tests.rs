@@ -70,8 +70,18 @@ impl Answer {
 }
 
 async fn send(app: &Router, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {
+    let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4000)));
+    send_from(peer, app, request, body).await
+}
+
+async fn send_from(
+    peer: ConnectInfo<SocketAddr>,
+    app: &Router,
+    request: axum::http::request::Builder,
+    body: impl Into<Body>,
+) -> Answer {
     let mut request: Request = request.body(body.into()).unwrap();
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4000))));
+    request.extensions_mut().insert(peer);
     let mut response = app.clone().oneshot(request).await.unwrap();
     let body = std::mem::take(response.body_mut());
     Answer { body: to_bytes(body, 1 << 20).await.unwrap().to_vec(), response }
@@ -215,6 +225,47 @@ async fn limited_routes_say_how_the_bucket_stands() {
     }
     let answer = fetch(&app, "/api/clock").await;
     assert_eq!((answer.status(), answer.header("ratelimit")), (200, ""));
+}
+
+#[tokio::test]
+async fn a7_a_spent_limit_is_told_before_anything_is_read() {
+    let edge = edge([("RATE_LIMIT_JOIN", "1/h:2"), ("TRUSTED_PROXIES", "192.0.2.0/24")]);
+    let app = router::public(&edge);
+    for left in ["1", "0"] {
+        let answer = send(&app, post("/api/sessions/join"), "{}").await;
+        let expected = format!("\"join\";r={left};t=");
+        assert_eq!(answer.status(), 400);
+        assert!(answer.header("ratelimit").starts_with(&expected), "{}", answer.header("ratelimit"));
+    }
+    // Of the wrong media type too, which nobody gets to see.
+    let spent = send(&app, ask(Method::POST, "/api/sessions/join"), "{}").await;
+    assert_eq!((spent.status(), spent.code().as_str()), (429, "rate_limited"));
+    let (seconds, ms) = (
+        spent.header("retry-after").parse::<u64>().unwrap(),
+        spent.json()["retry_after_ms"].as_u64().unwrap(),
+    );
+    assert_eq!(seconds, ms.div_ceil(1000));
+    assert!(spent.header("ratelimit").starts_with("\"join\";r=0;t="), "{}", spent.header("ratelimit"));
+    assert_eq!(spent.header("ratelimit-policy"), "\"join\";q=2;w=7200");
+    assert!(edge.metrics.render().contains("watchparty_rate_limited_total{scope=\"join\"} 1"));
+
+    let elsewhere = post("/api/sessions/join").header("x-forwarded-for", "198.51.100.9");
+    assert_eq!(send(&app, elsewhere, "{}").await.status(), 400, "another client behind the trusted proxy");
+    let forged = post("/api/sessions/join").header("x-forwarded-for", "192.0.2.1");
+    let outside = ConnectInfo(SocketAddr::from(([203, 0, 113, 5], 1)));
+    assert_eq!(send_from(outside, &app, forged, "{}").await.status(), 400, "an untrusted peer is itself");
+    assert_eq!(send(&app, post("/api/sessions/create"), "{}").await.status(), 400, "another bucket");
+    assert_eq!(send(&app, ask(Method::PUT, "/api/sessions/join"), "").await.status(), 405, "costs nothing");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_off_says_nothing() {
+    let app = router::public(&edge([("RATE_LIMIT_CREATE", "off")]));
+    let answer = send(&app, post("/api/sessions/create"), "{}").await;
+    assert_eq!(
+        (answer.status(), answer.header("ratelimit"), answer.header("ratelimit-policy")),
+        (400, "", "")
+    );
 }
 
 #[tokio::test]

@@ -178,13 +178,13 @@ impl Outbox {
             return Delivery::Lagging;
         }
         if run.first != cursor.seq.next() {
-            state.lagging = true;
+            self.set_lagging(&mut state, true);
             self.wake.notify_one();
             return Delivery::Lagging;
         }
         if self.is_full(&state, run.bytes.len()) {
             // Its task waits for the socket and will see the flag once it has drained.
-            state.lagging = true;
+            self.set_lagging(&mut state, true);
             return Delivery::Lagging;
         }
         state.cursor = Some(run.end);
@@ -211,7 +211,7 @@ impl Outbox {
             return false;
         }
         state.cursor = Some(at);
-        state.lagging = false;
+        self.set_lagging(&mut state, false);
         let bytes = self.frame("reset", frame);
         self.put_locked(&mut state, bytes);
         true
@@ -237,13 +237,13 @@ impl Outbox {
 
     /// Marks it as lacking entries and wakes its task.
     pub fn lag(&self) {
-        self.lock().lagging = true;
+        self.set_lagging(&mut self.lock(), true);
         self.wake.notify_one();
     }
 
     /// Its task believes that it has caught up: from now on runs are pushed again.
     pub fn settle(&self) {
-        self.lock().lagging = false;
+        self.set_lagging(&mut self.lock(), false);
     }
 
     /// Ends it, for the first reason given.
@@ -339,6 +339,13 @@ impl Outbox {
         out.freeze()
     }
 
+    /// Keeps the flag and the gauge of those who read at their own pace.
+    fn set_lagging(&self, state: &mut State, lagging: bool) {
+        if std::mem::replace(&mut state.lagging, lagging) != lagging {
+            self.terms.metrics.sockets.behind.increment(if lagging { 1.0 } else { -1.0 });
+        }
+    }
+
     fn is_full(&self, state: &State, more: usize) -> bool {
         !state.queue.is_empty()
             && (state.queue.len() >= self.terms.frames || state.queued_bytes + more > self.terms.bytes)
@@ -393,8 +400,12 @@ fn gauge(bytes: usize) -> f64 {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        let left = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).queued_bytes;
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let (left, lagging) = (state.queued_bytes, state.lagging);
         self.weigh(-gauge(left));
+        if lagging {
+            self.terms.metrics.sockets.behind.decrement(1.0);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::socket::{self, Read};
 use super::{Sockets, closing, greeting};
 use crate::auth::token::Claims;
 use crate::gateway::error::GatewayError;
+use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::sink::Sink;
@@ -190,6 +191,7 @@ impl<'c> Live<'c> {
     async fn run(&mut self, first: &mut [u8]) -> Closing {
         self.feed_first(first);
         let mut deadline: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
+        let mut pulling: Option<Pulling> = None;
         loop {
             let outbox = self.actor.outbox.clone();
             let todo = outbox.todo();
@@ -203,8 +205,8 @@ impl<'c> Live<'c> {
             {
                 deadline.as_mut().reset(at);
             }
-            let attached = self.attached;
-            let gateway = &self.sockets.gateway;
+            self.sockets.gateway.keep_pulling(&mut pulling, &self.attached.room, &outbox);
+            let is_pulling = pulling.is_some();
             tokio::select! {
                 () = outbox.woken() => {}
                 ready = self.socket.readable(), if !self.paused => {
@@ -219,7 +221,7 @@ impl<'c> Live<'c> {
                     }
                     self.drain();
                 }
-                () = gateway.pull(&attached.room, &outbox), if todo.lagging && !todo.queued => {}
+                () = pulled(&mut pulling), if is_pulling => {}
                 () = deadline.as_mut(), if due.is_some() => {
                     if let Some((due, _)) = due {
                         self.on_time(due);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::task::JoinSet;
 use watchparty::backend::Backend;
 use watchparty::backend::log::{Announcement, Deliver, Relay};
 use watchparty::model::entry::{Entry, Seq};
@@ -31,6 +32,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// Makes time pass, where that can be done; elsewhere it does so by itself.
     fn pass(&self, time: Duration);
+
+    /// Looks at what a case left behind, and panics if it should not be there.
+    async fn finish(&self);
 }
 
 /// A node: its ports, and what they delivered.
@@ -53,6 +57,11 @@ impl Harness {
     /// One more node on the same store.
     pub(crate) async fn another(&self) -> Node {
         connect(&*self.store).await
+    }
+
+    /// Ends a case that went well.
+    pub(crate) async fn finish(self) {
+        self.store.finish().await;
     }
 
     /// Waits until the store's clock shows at least `time`.
@@ -87,6 +96,15 @@ where
         }
     };
     tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// Runs all at once, on whichever thread is free, and gives their results in the order in which they ended.
+pub(crate) async fn together<T, All>(all: All) -> Vec<T>
+where
+    T: Send + 'static,
+    All: IntoIterator<Item: Future<Output = T> + Send + 'static>,
+{
+    all.into_iter().collect::<JoinSet<T>>().join_all().await
 }
 
 /// Writes down what is delivered.

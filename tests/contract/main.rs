@@ -6,6 +6,7 @@
 mod harness;
 mod memory_harness;
 mod party;
+mod redis_harness;
 mod suite;
 
 /// Makes one test of each case for one backend: `memory::capacity_is_never_exceeded`.
@@ -16,6 +17,7 @@ macro_rules! run {
             async fn $case() {
                 let harness = $start().await;
                 crate::suite::$subject::$case(&harness).await;
+                harness.finish().await;
             }
         )+)+
     };
@@ -115,6 +117,7 @@ macro_rules! suite {
 }
 
 suite!(memory, crate::memory_harness::start);
+suite!(redis, crate::redis_harness::start);
 
 /// What would take ten minutes of real time.
 mod memory_in_time {

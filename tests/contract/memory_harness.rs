@@ -38,4 +38,7 @@ impl Store for InMemory {
         let reference = Duration::from_millis(self.clock.now().0).saturating_add(time);
         self.clock.correct(reference, Duration::ZERO);
     }
+
+    /// A store in memory leaves nothing behind.
+    async fn finish(&self) {}
 }

@@ -40,11 +40,17 @@ async fn participants_of_a_killed_node_leave_once_each_and_a_host_follows() {
 
     let gone = [left(&mut survivor).await, left(&mut survivor).await];
     let ids: Vec<&Value> = gone.iter().map(|entry| &entry["data"]["participant_id"]).collect();
-    assert!(ids.contains(&&Value::from(host.id.clone())) && ids.contains(&&Value::from(other.id.clone())), "{gone:?}");
+    assert!(
+        ids.contains(&&Value::from(host.id.clone())) && ids.contains(&&Value::from(other.id.clone())),
+        "{gone:?}"
+    );
     for entry in &gone {
         assert_eq!(entry["data"]["reason"], "timeout", "{entry}");
         if entry["data"]["participant_id"] == host.id {
-            assert_eq!(entry["data"]["host_id"], eldest.id, "the longest seated follows, in the same entry: {entry}");
+            assert_eq!(
+                entry["data"]["host_id"], eldest.id,
+                "the longest seated follows, in the same entry: {entry}"
+            );
         }
         let after = entry["ts"].as_u64().unwrap().saturating_sub(died);
         // The seat was last renewed at most a beat before the node died, and is missed by a beat after its lease.
@@ -60,7 +66,11 @@ async fn participants_of_a_killed_node_leave_once_each_and_a_host_follows() {
     assert_eq!(times, 2, "{log:?}");
     let path = format!("/api/sessions/{}", party.session);
     let view = cluster.nodes[1].api().get(&path, Some(&eldest.token)).await.expect(200);
-    assert_eq!((&view["host_id"], &view["participants"]), (&Value::from(eldest.id), &Value::from(2)), "{view}");
+    assert_eq!(
+        (&view["host_id"], &view["participants"]),
+        (&Value::from(eldest.id), &Value::from(2)),
+        "{view}"
+    );
 }
 
 #[tokio::test]
@@ -87,7 +97,11 @@ async fn a_node_that_froze_past_the_lease_writes_nothing_when_it_wakes() {
     let code = loop {
         match late.next().await {
             Received::Frame(frame) if frame["id"] == "c2" => {
-                assert_eq!((&frame["type"], &frame["data"]["code"]), (&"error".into(), &"stale".into()), "{frame}");
+                assert_eq!(
+                    (&frame["type"], &frame["data"]["code"]),
+                    (&"error".into(), &"stale".into()),
+                    "{frame}"
+                );
             }
             Received::Frame(_) => {}
             Received::Closed(code, _) => break code,

@@ -16,13 +16,18 @@ fn parameters(answer: &Answer, header: &str) -> Vec<(String, u64)> {
     let text = answer.header(header).unwrap_or_else(|| panic!("no {header}: {answer:?}"));
     let mut parts = text.split(';');
     assert_eq!(parts.next(), Some("\"lookup\""), "{text}");
-    parts.map(|part| part.split_once('=').map(|(key, value)| (key.to_owned(), value.parse().unwrap())).unwrap()).collect()
+    parts
+        .map(|part| {
+            part.split_once('=').map(|(key, value)| (key.to_owned(), value.parse().unwrap())).unwrap()
+        })
+        .collect()
 }
 
 async fn counted(node: &Node, series: &str) -> u64 {
     let page = node.api().get("/metrics", None).await;
     let page = String::from_utf8(page.bytes.to_vec()).unwrap();
-    let line = page.lines().find_map(|line| line.strip_prefix(series)).unwrap_or_else(|| panic!("no {series}"));
+    let line =
+        page.lines().find_map(|line| line.strip_prefix(series)).unwrap_or_else(|| panic!("no {series}"));
     line.trim().parse().unwrap()
 }
 
@@ -31,14 +36,19 @@ async fn a_limit_spent_on_one_node_is_spent_on_the_other() {
     let redis = RedisServer::start().await;
     // Slow enough that nothing drips back while the test runs.
     let settings = [("RATE_LIMIT_LOOKUP", "6/h")];
-    let cluster = Cluster::start_with(2, &redis, ClusterOptions { settings: &settings, proxied: false }).await;
+    let cluster =
+        Cluster::start_with(2, &redis, ClusterOptions { settings: &settings, proxied: false }).await;
     let party = Party::found(&cluster.nodes[0], 10).await;
     let apis = [cluster.nodes[0].api(), cluster.nodes[1].api()];
 
     for (turn, left) in (0..6).zip((0..6).rev()) {
         let answer = look(apis[turn % 2], &party).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(parameters(&answer, "ratelimit")[0], ("r".to_owned(), left), "the next node goes on counting");
+        assert_eq!(
+            parameters(&answer, "ratelimit")[0],
+            ("r".to_owned(), left),
+            "the next node goes on counting"
+        );
         assert_eq!(parameters(&answer, "ratelimit-policy"), [("q".to_owned(), 6), ("w".to_owned(), 3600)]);
     }
     for api in apis {
@@ -96,8 +106,13 @@ async fn told_to_deny_everything_limited_is_503_while_redis_is_away() {
     let answer = look(node.api(), &party).await;
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
     answer.problem(503, "unavailable");
-    let refused = Connect::to(node.addr(), &random_uuid()).open().await.err().expect("no upgrade without its limit");
-    assert_eq!((refused.status, &refused.body["code"]), (503, &serde_json::json!("unavailable")), "{refused:?}");
+    let refused =
+        Connect::to(node.addr(), &random_uuid()).open().await.err().expect("no upgrade without its limit");
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (503, &serde_json::json!("unavailable")),
+        "{refused:?}"
+    );
     assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
     assert_eq!(counted(&node, "watchparty_rate_limiter_outage_total{decision=\"deny\"}").await, 2);
     assert_eq!(

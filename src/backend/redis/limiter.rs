@@ -66,7 +66,13 @@ impl RedisLimiter {
             OnOutage::Deny => {
                 self.shared.meters.alone_denied.increment(1);
                 let retry_after_ms = crate::model::time::millis(DENIED_RETRY);
-                Decision { allowed: false, remaining: 0, retry_after_ms, reset_ms: retry_after_ms, outage: true }
+                Decision {
+                    allowed: false,
+                    remaining: 0,
+                    retry_after_ms,
+                    reset_ms: retry_after_ms,
+                    outage: true,
+                }
             }
         }
     }

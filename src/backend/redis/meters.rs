@@ -3,6 +3,8 @@
 //! Responsible for which handle belongs to which connection and command. Not responsible for names and bounds (`metrics::table`).
 //! Handles are cloned once, when the adapter is built: nothing is looked up, and nothing is global.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use metrics::{Counter, Gauge, Histogram};
 
 use crate::metrics::Metrics;
@@ -33,7 +35,8 @@ impl Side {
 /// What one connection counts. Errors are counted by kind for both together.
 pub(super) struct LinkMeters {
     pub(super) up: Gauge,
-    pub(super) reconnects: Counter,
+    reconnects: Counter,
+    stood: AtomicBool,
     pub(super) timeouts: Counter,
     pub(super) lost: Counter,
     pub(super) refused: Counter,
@@ -41,12 +44,21 @@ pub(super) struct LinkMeters {
 }
 
 impl LinkMeters {
+    /// The connection stands; it was built again if it stood before.
+    pub(super) fn stands(&self) {
+        self.up.set(1.0);
+        if self.stood.swap(true, Ordering::Relaxed) {
+            self.reconnects.increment(1);
+        }
+    }
+
     fn new(metrics: &Metrics, side: Side) -> Self {
         let backend = &metrics.backend;
         let errors = |kind| backend.errors.get(kind).clone();
         Self {
             up: backend.up.get(side.label()).clone(),
             reconnects: backend.reconnects.get(side.label()).clone(),
+            stood: AtomicBool::new(false),
             timeouts: errors(BackendErrorKind::Timeout),
             lost: errors(BackendErrorKind::Connection),
             refused: errors(BackendErrorKind::Refused),

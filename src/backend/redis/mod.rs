@@ -110,10 +110,7 @@ pub struct Surroundings<'a> {
 ///
 /// # Errors
 /// Only for settings that can never work. Whether Redis can be reached, and will do, is told by `Backend::health`.
-pub fn connect(
-    settings: RedisSettings,
-    surroundings: Surroundings<'_>,
-) -> Result<Backend, ConnectError> {
+pub fn connect(settings: RedisSettings, surroundings: Surroundings<'_>) -> Result<Backend, ConnectError> {
     connect_watched(settings, surroundings).map(|(backend, _)| backend)
 }
 

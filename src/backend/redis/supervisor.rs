@@ -136,8 +136,7 @@ impl Supervisor {
         self.subscriber.attach(link.clone()).await?;
         self.enter(LinkState::Resyncing);
         self.deliver.interrupted(None);
-        self.meters.link(Side::Subscriber).up.set(1.0);
-        self.meters.link(Side::Subscriber).reconnects.increment(1);
+        self.meters.link(Side::Subscriber).stands();
         self.enter(LinkState::Live);
         Ok(link)
     }
@@ -152,8 +151,7 @@ impl Supervisor {
             condition.too_weak = None;
         });
         self.primary.replace(Some(link.clone()));
-        self.meters.link(Side::Command).up.set(1.0);
-        self.meters.link(Side::Command).reconnects.increment(1);
+        self.meters.link(Side::Command).stands();
         Ok(Commands { link, run_id })
     }
 
@@ -179,10 +177,8 @@ impl Supervisor {
 
     fn enter(&self, state: LinkState) {
         let mut before = state;
-        self.condition.send_if_modified(|condition| {
-            before = std::mem::replace(&mut condition.state, state);
-            before != state
-        });
+        // In place: a `borrow` within the arguments of `send_replace` would hold the lock that it waits for.
+        self.condition.send_modify(|condition| before = std::mem::replace(&mut condition.state, state));
         if before != state {
             tracing::info!(from = ?before, to = ?state, "redis link");
         }

@@ -121,9 +121,7 @@ fn enough(seen: Option<Durability>, asked: Option<Durability>) -> Result<Durabil
         (None, None) => Ok(Durability::Memory),
         (None, Some(asked)) => Ok(asked),
         (Some(seen), None) => Ok(seen),
-        (Some(seen), Some(asked)) if rank(seen) < rank(asked) => {
-            Err(Unfit::NotDurable { seen, asked })
-        }
+        (Some(seen), Some(asked)) if rank(seen) < rank(asked) => Err(Unfit::NotDurable { seen, asked }),
         (Some(_), Some(asked)) => Ok(asked),
     }
 }

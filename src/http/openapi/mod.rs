@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-pub use operations::{Content, OPERATIONS, Operation, Parameter, Who};
+pub use operations::{Answer, Content, OPERATIONS, Operation, Parameter, Who};
 
 use super::problem::status_of;
 use super::shape::{Field, Form};

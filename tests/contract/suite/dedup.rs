@@ -4,7 +4,7 @@ use watchparty::backend::log::{Dedup, IdempotencyKey, Published, Refusal};
 use watchparty::model::entry::Seq;
 use watchparty::model::id::ParticipantId;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, together};
 use crate::party::{Party, ROOMY, accepted, event, refused, said};
 
 fn duplicate_of(published: &Published) -> Seq {
@@ -25,15 +25,13 @@ pub(crate) async fn a_number_makes_one_entry_on_any_node(harness: &Harness) {
 pub(crate) async fn a_number_sent_at_once_from_many_sides_makes_one_entry(harness: &Harness) {
     let (party, other) = (Party::new(harness, ROOMY).await, harness.another().await);
     let seat = party.join(party.host).await.seat;
-    let senders: Vec<_> = (0..20)
-        .map(|at| {
-            let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
-            tokio::spawn(async move { party.say(seat, 1).await })
-        })
-        .collect();
+    let senders = (0..20).map(|at| {
+        let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
+        async move { party.say(seat, 1).await }
+    });
     let mut accepted = 0;
-    for sender in senders {
-        match sender.await.expect("sends") {
+    for answer in together(senders).await {
+        match answer {
             Published::Accepted(position) | Published::Duplicate(position) if position.seq != Seq(2) => {
                 panic!("{position:?}")
             }

@@ -10,7 +10,7 @@ use watchparty::model::participant::Role;
 use watchparty::model::seat::Slot;
 use watchparty::model::session::{Control, SessionName, SessionPatch};
 
-use crate::harness::{Harness, until};
+use crate::harness::{Harness, together, until};
 use crate::party::{LONG, Party, ROOMY, accepted, event, profile, refused, said};
 
 fn slot(version: u64, value: &str) -> Slot {
@@ -38,15 +38,13 @@ pub(crate) async fn a_slot_changes_only_from_its_next_version(harness: &Harness)
 
 pub(crate) async fn of_many_slot_writers_one_wins(harness: &Harness) {
     let (party, other) = (Party::new(harness, ROOMY).await, harness.another().await);
-    let writers: Vec<_> = (0..10)
-        .map(|at| {
-            let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
-            tokio::spawn(async move { (at, party.effect(Effect::Slot(slot(1, &at.to_string()))).await) })
-        })
-        .collect();
+    let writers = (0..10).map(|at| {
+        let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
+        async move { (at, party.effect(Effect::Slot(slot(1, &at.to_string()))).await) }
+    });
     let mut winners = Vec::new();
-    for writer in writers {
-        match writer.await.expect("writes") {
+    for written in together(writers).await {
+        match written {
             (at, Published::Accepted(_)) => winners.push(at.to_string()),
             (_, answer) => assert_eq!(answer, refused(Refusal::Conflict)),
         }

@@ -5,7 +5,7 @@ use watchparty::model::id::ParticipantId;
 use watchparty::model::record::EntryKind::{ParticipantJoined, ParticipantLeft};
 use watchparty::model::seat::Seat;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, together};
 use crate::party::{Party, ROOMY, SHORT};
 
 /// A party whose host stays and whose guests' leases have run out, with nobody having noticed.
@@ -54,14 +54,11 @@ pub(crate) async fn many_beats_reap_each_seat_once(harness: &Harness) {
     let (party, host, guests) = lapsed(harness, ROOMY, 5).await;
     let other = harness.another().await;
     let head = party.head().await;
-    let beats: Vec<_> = (0..10)
-        .map(|at| {
-            let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
-            tokio::spawn(async move { party.beat(&[host]).await })
-        })
-        .collect();
-    for beat in beats {
-        let beat = beat.await.expect("beats");
+    let beats = (0..10).map(|at| {
+        let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
+        async move { party.beat(&[host]).await }
+    });
+    for beat in together(beats).await {
         assert_eq!((beat.head, beat.lost), (Some(head.plus(5)), vec![]), "the first reaps, all see it");
     }
     let told = party.told_after(head).await;

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use watchparty::backend::log::{Published, Refusal};
 use watchparty::model::entry::{Entry, Seq};
-use watchparty::model::id::ParticipantId;
+use watchparty::model::id::{ParticipantId, SessionId};
+use watchparty::model::record::Record;
+use watchparty::model::seat::{Generation, Seat};
 
-use crate::harness::Harness;
+use crate::harness::{Harness, together};
 use crate::party::{Party, ROOMY, accepted, data, event, refused, said};
 
 fn numbers(entries: &[Entry]) -> Vec<u64> {
@@ -19,25 +21,19 @@ pub(crate) async fn a_hundred_publishers_keep_one_order_without_holes(harness: &
     for node in [&harness.node, &other] {
         node.backend.log.subscribe(party.id).await.expect("subscribes");
     }
-    let publishers: Vec<_> = (0..100)
-        .map(|at| {
-            let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
-            tokio::spawn(async move {
-                let seat = party.guest().await.seat;
-                let mut seqs = Vec::new();
-                for n in 1..=EACH {
-                    seqs.push(accepted(&party.say(seat, n).await));
-                }
-                assert!(seqs.is_sorted(), "an author's numbers are in log order: {seqs:?}");
-                (seat.participant, seqs)
-            })
-        })
-        .collect();
-    let mut places: HashMap<ParticipantId, Vec<Seq>> = HashMap::new();
-    for publisher in publishers {
-        let (participant, seqs) = publisher.await.expect("publishes");
-        places.insert(participant, seqs);
-    }
+    let publishers = (0..100).map(|at| {
+        let party = if at % 2 == 0 { party.clone() } else { party.at(&other.backend) };
+        async move {
+            let seat = party.guest().await.seat;
+            let mut seqs = Vec::new();
+            for n in 1..=EACH {
+                seqs.push(accepted(&party.say(seat, n).await));
+            }
+            assert!(seqs.is_sorted(), "an author's numbers are in log order: {seqs:?}");
+            (seat.participant, seqs)
+        }
+    });
+    let places: HashMap<ParticipantId, Vec<Seq>> = together(publishers).await.into_iter().collect();
     // A hundred joins, the first of whom became host, and what each said.
     let head = 100 + 1 + 100 * EACH;
     assert_eq!(party.head().await, Seq(head));
@@ -55,9 +51,7 @@ pub(crate) async fn a_hundred_publishers_keep_one_order_without_holes(harness: &
     }
 }
 
-fn said_record(participant: ParticipantId, n: u64) -> watchparty::model::record::Record {
-    use watchparty::model::id::SessionId;
-    use watchparty::model::seat::{Generation, Seat};
+fn said_record(participant: ParticipantId, n: u64) -> Record {
     let seat = Seat { session: SessionId::new_random(), participant, generation: Generation(0) };
     said(seat, n).record
 }
@@ -85,21 +79,16 @@ pub(crate) async fn a_batch_is_answered_item_by_item(harness: &Harness) {
 
 pub(crate) async fn batches_of_two_nodes_do_not_mix(harness: &Harness) {
     let (party, other) = (Party::new(harness, ROOMY).await, harness.another().await);
-    let publishers: Vec<_> = ["a", "b"]
-        .into_iter()
-        .map(|name| {
-            let party = if name == "a" { party.clone() } else { party.at(&other.backend) };
-            tokio::spawn(async move {
-                for round in 0..10 {
-                    let batch: Vec<_> = (0..4).map(|_| event(&format!("{name}{round}"))).collect();
-                    party.batch(&batch).await;
-                }
-            })
-        })
-        .collect();
-    for publisher in publishers {
-        publisher.await.expect("publishes");
-    }
+    let publishers = ["a", "b"].map(|name| {
+        let party = if name == "a" { party.clone() } else { party.at(&other.backend) };
+        async move {
+            for round in 0..10 {
+                let batch: Vec<_> = (0..4).map(|_| event(&format!("{name}{round}"))).collect();
+                party.batch(&batch).await;
+            }
+        }
+    });
+    together(publishers).await;
     let entries = party.entries().await;
     assert_eq!(numbers(&entries), (1..=80).collect::<Vec<_>>());
     for batch in entries.chunks(4) {

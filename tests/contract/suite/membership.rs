@@ -12,7 +12,7 @@ use watchparty::model::record::EntryKind;
 use watchparty::model::seat::{Generation, Seat};
 use watchparty::model::session::SessionPatch;
 
-use crate::harness::{Harness, until};
+use crate::harness::{Harness, together, until};
 use crate::party::{LONG, Party, ROOMY, accepted, event, profile};
 
 fn patch(change: impl FnOnce(&mut SessionPatch)) -> Effect {
@@ -24,15 +24,13 @@ fn patch(change: impl FnOnce(&mut SessionPatch)) -> Effect {
 pub(crate) async fn capacity_is_never_exceeded(harness: &Harness) {
     let party = Party::new(harness, 2).await;
     let nodes = [harness.another().await, harness.another().await];
-    let joiners: Vec<_> = (0..50)
-        .map(|at| {
-            let party = nodes.get(at % 3).map_or(party.clone(), |node| party.at(&node.backend));
-            tokio::spawn(async move { party.try_join(ParticipantId::new_random(), LONG).await })
-        })
-        .collect();
+    let joiners = (0..50).map(|at| {
+        let party = nodes.get(at % 3).map_or(party.clone(), |node| party.at(&node.backend));
+        async move { party.try_join(ParticipantId::new_random(), LONG).await }
+    });
     let mut admitted = 0;
-    for joiner in joiners {
-        match joiner.await.expect("joins") {
+    for joined in together(joiners).await {
+        match joined {
             Ok(_) => admitted += 1,
             Err(refusal) => assert_eq!(refusal, JoinRefusal::Full),
         }
