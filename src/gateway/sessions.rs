@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 
 use super::Gateway;
 use super::caller::Caller;
-use super::error::{GatewayError, RETRY_MS};
+use super::error::{GatewayError, RETRY_MS, over_limit};
 use crate::auth::password::PasswordError;
 use crate::auth::token::Claims;
 use crate::backend::SessionSummary;
-use crate::backend::limiter::{Decision, Scope};
+use crate::backend::limiter::Scope;
 use crate::backend::log::{Cut, Dedup, IdempotencyKey, Page};
 use crate::metrics::label::RateScope;
 use crate::model::entry::{Position, Seq};
@@ -236,13 +236,14 @@ impl Gateway {
     /// Asks (0) or counts (1) a wrong password of one session, from whatever address.
     async fn count_failure(&self, session: SessionId, tokens: u32) -> Result<(), GatewayError> {
         let RateLimit::At(rate) = self.parts.config.limits.join_failures else { return Ok(()) };
-        let Decision { allowed, retry_after_ms, .. } =
-            self.limiter().take(Scope::JoinFailures, &session.to_string(), rate, tokens).await;
-        if allowed || tokens > 0 {
+        let decision = self.limiter().take(Scope::JoinFailures, &session.to_string(), rate, tokens).await;
+        if decision.allowed || tokens > 0 {
             return Ok(());
         }
-        self.parts.metrics.access.rate_limited.get(RateScope::JoinFailures).increment(1);
-        Err(GatewayError::Fault(Fault::of(Code::RateLimited).retry_after(retry_after_ms)))
+        if !decision.outage {
+            self.parts.metrics.access.rate_limited.get(RateScope::JoinFailures).increment(1);
+        }
+        Err(over_limit(decision).into())
     }
 }
 

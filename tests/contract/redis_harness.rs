@@ -16,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchparty::backend::Backend;
 use watchparty::backend::log::Deliver;
-use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, connect};
+use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, Surroundings, connect};
+use watchparty::metrics::Metrics;
+use watchparty::metrics::label::BackendKind;
+use watchparty::metrics::process::Build;
 use watchparty::model::id::NodeId;
 
 use crate::harness::{HISTORY_ENTRIES, Harness, Store, until};
@@ -45,8 +48,11 @@ impl Store for OnRedis {
             durability: None,
             on_outage: OnOutage::Allow,
         };
-        let backend =
-            connect(settings, deliver, self.stop.clone(), &self.tracker).expect("settings that can work");
+        let build = Build { version: "contract", revision: "contract", backend: BackendKind::Redis };
+        let metrics = Metrics::new(build, tokio::runtime::Handle::current());
+        let (stop, tracker) = (self.stop.clone(), &self.tracker);
+        let surroundings = Surroundings { deliver, stop, tracker, metrics: &metrics };
+        let backend = connect(settings, surroundings).expect("settings that can work");
         until("the link to Redis", || async { backend.health.borrow().up.then_some(()) }).await;
         backend
     }

@@ -5,6 +5,12 @@
 //! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
+mod capacity;
+mod death;
+mod durability;
+mod limits;
+mod metrics;
+mod order;
 mod support;
 mod support_chaos;
 mod support_redis;
