@@ -8,9 +8,12 @@
 mod capacity;
 mod death;
 mod durability;
+mod leftovers;
 mod limits;
+mod links;
 mod metrics;
 mod order;
+mod redis_restart;
 mod support;
 mod support_chaos;
 mod support_redis;
