@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_millis(200);
 pub type Pulling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Gateway {
-    /// Starts [`Self::pull`] if the listener lags and has nothing to write first.
+    /// Starts a pull if the listener lags and has nothing to write first.
     pub fn keep_pulling(
         self: &Arc<Self>,
         pulling: &mut Option<Pulling>,

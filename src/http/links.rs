@@ -93,6 +93,9 @@ mod tests {
 
     const ID: &str = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
 
+    /// URI, header lines, whether the peer is trusted, and the base.
+    type Row<'a> = (&'a str, &'a [(&'static str, &'a str)], bool, Option<&'a str>);
+
     fn find(
         public: Option<&str>,
         uri: &str,
@@ -114,7 +117,7 @@ mod tests {
         let host = ("host", "watch.example:8080");
         let proto = ("x-forwarded-proto", "https");
         let outside = ("x-forwarded-host", "public.example");
-        let table: [(&str, &[(&'static str, &str)], bool, Option<&str>); 15] = [
+        let table: [Row<'_>; 15] = [
             ("/x", &[host], false, Some("http://watch.example:8080")),
             ("/x", &[host, proto, outside], false, Some("http://watch.example:8080")),
             ("/x", &[host, proto], true, Some("https://watch.example:8080")),

@@ -21,9 +21,9 @@ use crate::config::limits::OnOutage;
 use crate::config::redis::{Durability as Asked, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
 use crate::http::Edge;
-use crate::hub::Hub;
 use crate::hub::wheel::Wheel;
-use crate::metrics::label::BackendKind;
+use crate::hub::{Commons, Hub};
+use crate::metrics::label::{BackendKind, Origin};
 use crate::metrics::process::Build;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::model::id::NodeId;
@@ -70,12 +70,15 @@ pub(super) fn build(
 ) -> Result<Built, StartError> {
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new(build_of(&config), Handle::current()));
-    let (hub, shards) = Hub::new(config.server.worker_threads, metrics.clone());
+    let clock = Arc::new(ClusterClock::new());
+    let origin = if config.redis.target.is_some() { Origin::Remote } else { Origin::Local };
+    let commons = Commons { metrics: metrics.clone(), clock: clock.clone(), origin };
+    let (hub, shards) = Hub::new(config.server.worker_threads, commons);
     for shard in shards {
         shutdown.background(shard.run());
     }
     let node = NodeId::new_random();
-    let (backend, condition) = backend(&config, node, (&hub, &metrics), shutdown)?;
+    let (backend, condition) = backend(&config, node, (&hub, &metrics, clock), shutdown)?;
     let passwords = passwords(&config, &metrics)?;
     let gateway = Gateway::new(Parts {
         node,
@@ -113,18 +116,17 @@ fn build_of(config: &Config) -> Build {
 fn backend(
     config: &Config,
     node: NodeId,
-    (hub, metrics): (&Arc<Hub>, &Metrics),
+    (hub, metrics, clock): (&Arc<Hub>, &Metrics, Arc<ClusterClock>),
     shutdown: &Shutdown,
 ) -> Result<(Backend, Option<watch::Receiver<Condition>>), StartError> {
     if let Some(target) = &config.redis.target {
         let settings = redis_settings(config, target, node)?;
         let (deliver, stop, tracker) = (hub.clone(), shutdown.stop.clone(), &shutdown.background);
-        let surroundings = Surroundings { deliver, stop, tracker, metrics };
+        let surroundings = Surroundings { deliver, stop, tracker, metrics, clock };
         let (backend, condition) = redis::connect_watched(settings, surroundings)?;
         return Ok((backend, Some(condition)));
     }
     let settings = MemorySettings { history_entries: config.sessions.history_entries };
-    let clock = Arc::new(ClusterClock::new());
     let (backend, store) = memory(settings, clock.clone(), hub.clone());
     shutdown.background(async move {
         let mut ticks = interval(SWEEP);

@@ -51,7 +51,7 @@ impl Store for OnRedis {
         let build = Build { version: "contract", revision: "contract", backend: BackendKind::Redis };
         let metrics = Metrics::new(build, tokio::runtime::Handle::current());
         let (stop, tracker) = (self.stop.clone(), &self.tracker);
-        let surroundings = Surroundings { deliver, stop, tracker, metrics: &metrics };
+        let surroundings = Surroundings { deliver, stop, tracker, metrics: &metrics, clock: Arc::default() };
         let backend = connect(settings, surroundings).expect("settings that can work");
         until("the link to Redis", || async { backend.health.borrow().up.then_some(()) }).await;
         backend

@@ -104,6 +104,8 @@ pub struct Surroundings<'a> {
     pub tracker: &'a TaskTracker,
     /// What counts.
     pub metrics: &'a Metrics,
+    /// The clock to be corrected by Redis' own.
+    pub clock: Arc<ClusterClock>,
 }
 
 /// Builds the adapter and starts its tasks; they end when `stop` fires. Returns at once with `health.starting`.
@@ -123,7 +125,7 @@ pub fn connect_watched(
     settings: RedisSettings,
     surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
-    let Surroundings { deliver, stop, tracker, metrics } = surroundings;
+    let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
     if settings.durability == Some(Durability::Replicated) {
         return Err(ConnectError::Replicated);
     }
@@ -136,7 +138,6 @@ pub fn connect_watched(
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);
-    let clock = Arc::new(ClusterClock::new());
     let home_channel = keys.home(settings.node);
 
     tracker.spawn(subscriber.clone().deliver(arrivals, deliver.clone(), home, stop.clone()));

@@ -362,9 +362,14 @@ fn check_topic(topic: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What serde says of a member, without its place in the text.
-pub(crate) fn unreadable(field: &str, error: &serde_json::Error) -> Fault {
+/// What serde says of a member, without its place in the text and without the value, which may be a secret in the wrong place.
+pub(super) fn unreadable(field: &str, error: &serde_json::Error) -> Fault {
     let text = error.to_string();
     let rule = text.rsplit_once(" at line ").map_or(text.as_str(), |(rule, _)| rule);
-    Fault::field(field, rule)
+    match rule.rsplit_once(", expected ") {
+        Some((what, expected)) if what.starts_with("invalid ") || what.starts_with("unknown variant") => {
+            Fault::field(field, format!("expected {expected}"))
+        }
+        _ => Fault::field(field, rule),
+    }
 }

@@ -1,5 +1,7 @@
 //! The edge as a whole, driven without sockets: what every request meets, whatever the gateway says.
 
+mod verbs;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
