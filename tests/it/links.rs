@@ -1,14 +1,18 @@
 //! The links between a node and Redis are cut, fall silent, or lose one direction: no hole, no repetition, and the truth meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
 use crate::support::client::TestClient;
 use crate::support::node::{Cluster, ClusterOptions};
 use crate::support::party::{Guest, Party, answer, assert_contiguous, chat, entries, read_to, say, seq};
-use crate::support::redis_server::RedisServer;
-use crate::support::resp::Reply;
+use crate::support::redis_server::{RedisOptions, RedisServer};
+use crate::support::resp::{self, Reply};
 use crate::support::wait;
 
 /// Two nodes, each behind a proxy of its own; the first one's link is broken. Someone speaks and someone listens through each.
@@ -25,7 +29,10 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Scene {
-        let redis = RedisServer::start().await;
+        Scene::on(RedisServer::start().await).await
+    }
+
+    async fn on(redis: RedisServer) -> Scene {
         let options = ClusterOptions { proxied: true, settings: &[] };
         let cluster = Cluster::start_with(2, &redis, options).await;
         let party = Party::found(&cluster.nodes[0], 10).await;
@@ -224,26 +231,21 @@ async fn a_link_closed_anywhere_within_a_call_or_its_reply_makes_one_entry() {
 #[tokio::test]
 async fn a_storm_of_killed_subscribers_is_resynced_and_never_a_reset() {
     let mut scene = Scene::set().await;
-    let stop = Arc::new(AtomicBool::new(false));
     let port = scene.redis.port();
-    let storm = tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            let mut killed = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let reply =
-                    crate::support::resp::ask(port, &["CLIENT", "KILL", "TYPE", "pubsub"]).await.unwrap();
-                killed += reply.text().parse::<u64>().unwrap();
-                tokio::task::yield_now().await;
-            }
-            killed
+    let killed = Arc::new(AtomicU64::new(0));
+    let mut storm = JoinSet::new();
+    let count = killed.clone();
+    storm.spawn(async move {
+        loop {
+            let reply = resp::ask(port, &["CLIENT", "KILL", "TYPE", "pubsub"]).await.unwrap();
+            count.fetch_add(reply.text().parse().unwrap(), Ordering::Relaxed);
         }
     });
     for n in 1..=60 {
         say(&mut scene.far, n, &format!("far {n}")).await;
     }
-    stop.store(true, Ordering::Relaxed);
-    assert!(storm.await.unwrap() > 2, "it was a storm");
+    storm.shutdown().await;
+    assert!(killed.load(Ordering::Relaxed) > 2, "it was a storm");
     let end = seq(&say(&mut scene.near, 1, "near 1").await["data"]);
     scene.assert_whole(end).await;
     scene.assert_said(&texts("near", 1), &texts("far", 60)).await;
@@ -252,4 +254,52 @@ async fn a_storm_of_killed_subscribers_is_resynced_and_never_a_reset() {
         let page = node.api().get("/metrics", None).await;
         assert!(String::from_utf8_lossy(&page.bytes).contains(series));
     }
+}
+
+#[tokio::test]
+async fn a_slow_and_uneven_link_keeps_the_order() {
+    let mut scene = Scene::set().await;
+    scene.proxy().delay(Duration::from_millis(50), Duration::from_millis(50));
+    for n in 1..=30 {
+        scene.near.send(chat(n, &format!("near {n}"))).await;
+        scene.far.send(chat(n, &format!("far {n}"))).await;
+    }
+    for n in 1..=30 {
+        for client in [&mut scene.near, &mut scene.far] {
+            assert_eq!(answer(client, n).await["type"], "ack");
+        }
+    }
+    let end = seq(&say(&mut scene.far, 31, "far 31").await["data"]);
+    scene.assert_whole(end).await;
+    scene.assert_said(&texts("near", 30), &texts("far", 31)).await;
+}
+
+#[tokio::test]
+async fn a_subscriber_killed_for_its_output_buffer_reads_what_it_missed() {
+    /// Together far more than the buffers of kernels, proxy and Redis hold.
+    const MESSAGES: u64 = 400;
+    let options = RedisOptions {
+        extra: vec!["client-output-buffer-limit pubsub 256kb 256kb 0".to_owned()],
+        ..RedisOptions::default()
+    };
+    let mut scene = Scene::on(RedisServer::start_with(options).await).await;
+    scene.proxy().pause(Direction::Down, true);
+    let body = "x".repeat(50_000);
+    for n in 1..=MESSAGES {
+        let data = json!({"topic": "large", "body": body});
+        scene.far.send(json!({"type": "event", "id": format!("c{n}"), "n": n, "data": data})).await;
+        if n % 20 == 0 {
+            assert_eq!(answer(&mut scene.far, n).await["type"], "ack");
+        }
+    }
+    let redis = &scene.redis;
+    wait::until("Redis to kill the slow subscriber", || async {
+        redis.log().contains("for overcoming of output buffer limits").then_some(())
+    })
+    .await;
+    scene.proxy().heal();
+    scene.cluster.nodes[0].wait_ready().await;
+    let end = seq(&say(&mut scene.near, 1, "near 1").await["data"]);
+    scene.assert_whole(end).await;
+    scene.assert_said(&texts("near", 1), &[]).await;
 }
