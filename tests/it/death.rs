@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::client::{Received, TestClient};
 use crate::support::node::{Cluster, ClusterOptions};
-use crate::support::party::{Party, assert_contiguous, chat, entries, say, seq};
+use crate::support::party::{Party, answer, assert_contiguous, chat, entries, say, seq};
 use crate::support::redis_server::RedisServer;
 
 /// The shortest lease there is, so that a test does not take a minute.
@@ -121,4 +121,58 @@ async fn a_node_that_froze_past_the_lease_writes_nothing_when_it_wakes() {
     seen.extend(entries(&crate::support::party::read_to(&mut watcher, last).await));
     assert_contiguous(&seen);
     assert_eq!(seen.last().map(seq), Some(last));
+}
+
+#[tokio::test]
+async fn what_a_killed_node_acked_is_there_once_and_what_it_did_not_can_be_said_again() {
+    let redis = RedisServer::start().await;
+    let mut cluster = Cluster::start(2, &redis).await;
+    let party = Party::found(&cluster.nodes[1], 10).await;
+    let mut watcher = party.seat(&cluster.nodes[1], &party.host()).await.0;
+    let speaker = party.guest();
+    let mut client = party.seat(&cluster.nodes[0], &speaker).await.0;
+    let (mut sent, mut acked) = (0, Vec::new());
+    for _ in 0..4 {
+        // The node dies with messages on their way: some in the log without an ack, some nowhere.
+        for _ in 0..25 {
+            sent += 1;
+            client.send(chat(sent, &format!("said {sent}"))).await;
+        }
+        acked.push(answer(&mut client, sent - 20).await);
+        cluster.nodes[0].kill9();
+        loop {
+            match client.next().await {
+                Received::Frame(frame) if frame["type"] == "ack" => acked.push(frame),
+                Received::Frame(_) => {}
+                Received::Closed(..) | Received::Lost => break,
+            }
+        }
+        cluster.nodes[0].restart().await;
+        let (next, welcome) = party.seat(&cluster.nodes[0], &speaker).await;
+        client = next;
+        let last_n = welcome["data"]["last_n"].as_u64().unwrap();
+        assert!(
+            acked.iter().all(|ack| ack["n"].as_u64().unwrap() <= last_n),
+            "an ack outlives its node: {welcome}"
+        );
+        // From an old one on, so that duplicates are among them.
+        for n in (last_n - 3)..=sent {
+            let again = say(&mut client, n, &format!("said {n}")).await;
+            assert_eq!(again["data"]["duplicate"] == true, n <= last_n, "{again}");
+            acked.push(again);
+        }
+    }
+    let end = seq(&acked.last().unwrap()["data"]);
+    crate::support::party::read_to(&mut watcher, end).await;
+    let expected: Vec<_> = (1..=sent).map(|n| (speaker.id.clone(), n, format!("said {n}"))).collect();
+    assert_eq!(party.chats(&cluster.nodes[1]).await, expected, "each once, in order");
+    let log = party.log(&cluster.nodes[1]).await;
+    for ack in acked {
+        let entry = log.iter().find(|entry| seq(entry) == seq(&ack["data"])).unwrap();
+        assert_eq!(
+            (&entry["n"], &entry["from"]),
+            (&ack["n"], &Value::from(speaker.id.clone())),
+            "{ack} {entry}"
+        );
+    }
 }

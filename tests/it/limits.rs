@@ -107,7 +107,7 @@ async fn told_to_deny_everything_limited_is_503_while_redis_is_away() {
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
     answer.problem(503, "unavailable");
     let refused =
-        Connect::to(node.addr(), &random_uuid()).open().await.err().expect("no upgrade without its limit");
+        Connect::to(node.addr(), &random_uuid()).open().await.expect_err("no upgrade without its limit");
     assert_eq!(
         (refused.status, &refused.body["code"]),
         (503, &serde_json::json!("unavailable")),

@@ -8,10 +8,16 @@
 mod capacity;
 mod death;
 mod durability;
+mod kick;
+mod leftovers;
 mod limits;
+mod links;
 mod metrics;
 mod order;
+mod redis_restart;
+mod redis_trouble;
 mod support;
 mod support_chaos;
 mod support_redis;
 mod support_wire;
+mod tls;

@@ -141,7 +141,7 @@ pub async fn read_to(client: &mut TestClient, last: u64) -> Vec<Value> {
 #[derive(Debug)]
 pub enum Arrival {
     /// They sit.
-    Seated(TestClient),
+    Seated(Box<TestClient>),
     /// They were refused with this code.
     Refused(u16),
     /// The node went away.
@@ -156,7 +156,7 @@ pub async fn arrive(party: &Party, nodes: &[&Node], guests: &[Guest]) -> Vec<Arr
         match client.next().await {
             Received::Frame(frame) => {
                 assert_eq!(frame["type"], "welcome", "{frame}");
-                Arrival::Seated(client)
+                Arrival::Seated(Box::new(client))
             }
             Received::Closed(code, _) => Arrival::Refused(code),
             Received::Lost => Arrival::Lost,
