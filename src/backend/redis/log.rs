@@ -27,11 +27,7 @@ pub(super) struct RedisLog {
 
 #[async_trait]
 impl Log for RedisLog {
-    async fn publish(
-        &self,
-        session: SessionId,
-        batch: &[Publish],
-    ) -> Result<Vec<Published>, BackendError> {
+    async fn publish(&self, session: SessionId, batch: &[Publish]) -> Result<Vec<Published>, BackendError> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }

@@ -96,12 +96,7 @@ impl Membership for RedisMembership {
         self.0.primary.run(call).await.map(drop)
     }
 
-    async fn beat(
-        &self,
-        session: SessionId,
-        seats: &[Seat],
-        lease: Duration,
-    ) -> Result<Beat, BackendError> {
+    async fn beat(&self, session: SessionId, seats: &[Seat], lease: Duration) -> Result<Beat, BackendError> {
         let mut beat = self.beat_some(session, seats.get(..BEAT_SEATS).unwrap_or(seats), lease).await?;
         for more in seats.chunks(BEAT_SEATS).skip(1) {
             let next = self.beat_some(session, more, lease).await?;

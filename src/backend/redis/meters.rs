@@ -33,8 +33,7 @@ pub(super) struct LinkMeters {
 impl LinkMeters {
     fn new(side: Side) -> Self {
         let link = side.as_str();
-        let errors =
-            |kind: &'static str| metrics::counter!("watchparty_backend_errors_total", "link" => link, "kind" => kind);
+        let errors = |kind: &'static str| metrics::counter!("watchparty_backend_errors_total", "link" => link, "kind" => kind);
         Self {
             up: metrics::gauge!("watchparty_backend_up", "link" => link),
             reconnects: metrics::counter!("watchparty_backend_reconnects_total", "link" => link),
@@ -63,9 +62,7 @@ pub(super) struct Meters {
 
 impl Meters {
     pub(super) fn new() -> Self {
-        let alone = |decision: &'static str| {
-            metrics::counter!("watchparty_rate_limiter_outage_total", "decision" => decision)
-        };
+        let alone = |decision: &'static str| metrics::counter!("watchparty_rate_limiter_outage_total", "decision" => decision);
         Self {
             command: LinkMeters::new(Side::Command),
             subscriber: LinkMeters::new(Side::Subscriber),

@@ -9,9 +9,10 @@
 //!     primary  scripts                   one script, one answer
 //!     link                               one connection: deadlines, what an error means
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
-//!     subscriber  wire                   channels in, announcements up to `Deliver`
+//!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
 //! ```
 
+mod arrivals;
 mod batch;
 mod keys;
 mod limiter;
@@ -120,18 +121,20 @@ pub fn connect_watched(
     if settings.durability == Some(Durability::Replicated) {
         return Err(ConnectError::Replicated);
     }
-    let dial = Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
+    let dial =
+        Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let meters = Arc::new(Meters::new());
     let primary = Arc::new(Primary::new(meters.clone()));
     let keys = Keys::new(&settings.prefix);
-    let (subscriber, arrivals) = Subscriber::new(keys.clone(), settings.node, meters.clone());
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);
+    let (queue, arrivals) = arrivals::queue(deliver.clone(), home, meters.clone());
+    let subscriber = Subscriber::new(keys.clone(), settings.node, queue, meters.clone());
     let clock = Arc::new(ClusterClock::new());
     let home_channel = keys.home(settings.node);
 
-    tracker.spawn(subscriber.clone().deliver(arrivals, deliver.clone(), home, stop.clone()));
+    tracker.spawn(arrivals.run(stop.clone()));
     let supervisor = Supervisor {
         dial,
         home: home_channel.clone(),
@@ -158,8 +161,7 @@ pub fn connect_watched(
     tracker.spawn(sweep(own.clone(), stop));
 
     let shared = Arc::new(Shared { keys, primary, history_entries: settings.history_entries, meters });
-    let limiter =
-        limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
+    let limiter = limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
     let backend = Backend {
         name: "redis",
         sessions: Arc::new(sessions::RedisSessions(shared.clone())),

@@ -68,7 +68,8 @@ impl Probe {
             // The first probe goes out as soon as the links work, so that a start is not a second slower than it must be.
             let woken = async {
                 if verdict.starting {
-                    let _ = self.condition.clone().wait_for(|condition| condition.state == LinkState::Live).await;
+                    let _ =
+                        self.condition.clone().wait_for(|condition| condition.state == LinkState::Live).await;
                 }
                 ticks.tick().await
             };
@@ -76,7 +77,9 @@ impl Probe {
                 return;
             }
             marker += 1;
-            let Some(outcome) = stop.run_until_cancelled(self.send(marker, &mut readings)).await else { return };
+            let Some(outcome) = stop.run_until_cancelled(self.send(marker, &mut readings)).await else {
+                return;
+            };
             if outcome == Outcome::Lost {
                 self.subscriber.tear_down();
             }

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn shapes_are_checked() {
-        let row = vec![Value::Int(3), Value::BulkString(b"17".to_vec()), Value::Array(Vec::new()), Value::Nil];
+        let row =
+            vec![Value::Int(3), Value::BulkString(b"17".to_vec()), Value::Array(Vec::new()), Value::Nil];
         let mut reply = Reply::array(Value::Array(row)).unwrap();
         assert_eq!(reply.next_number().unwrap(), 3);
         assert_eq!(reply.next_number().unwrap(), 17);

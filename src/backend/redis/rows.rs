@@ -101,10 +101,7 @@ fn slots(fields: &Fields) -> Result<Vec<Slot>, BackendError> {
 }
 
 /// Pairs of participant and seat, `<generation> <joined at> <node> <profile>`.
-pub(super) fn participants(
-    mut reply: Reply,
-    host: ParticipantId,
-) -> Result<Vec<Participant>, BackendError> {
+pub(super) fn participants(mut reply: Reply, host: ParticipantId) -> Result<Vec<Participant>, BackendError> {
     #[derive(Deserialize)]
     struct Stored {
         name: DisplayName,
@@ -184,7 +181,10 @@ mod tests {
             ("7-0", "r", "now chat \"from\":null,\"data\":{}}"),
             ("7-0", "r", "123 gossip \"from\":null,\"data\":{}}"),
         ] {
-            assert!(matches!(row(id, field, value), Err(BackendError::Unreadable(_))), "{id} {field} {value}");
+            assert!(
+                matches!(row(id, field, value), Err(BackendError::Unreadable(_))),
+                "{id} {field} {value}"
+            );
         }
     }
 

@@ -175,7 +175,8 @@ impl Supervisor {
     }
 
     fn enter(&self, state: LinkState) {
-        let before = self.condition.send_replace(Condition { state, ..self.condition.borrow().clone() }).state;
+        let mut before = state;
+        self.condition.send_modify(|condition| before = std::mem::replace(&mut condition.state, state));
         if before != state {
             tracing::info!(from = ?before, to = ?state, "redis link");
         }

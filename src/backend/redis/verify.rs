@@ -45,11 +45,7 @@ pub(super) struct Verified {
 }
 
 /// Checks a connection and hands the scripts over.
-pub(super) async fn verify(
-    link: &Link,
-    home: &str,
-    asked: Option<Durability>,
-) -> Result<Verified, Unfit> {
+pub(super) async fn verify(link: &Link, home: &str, asked: Option<Durability>) -> Result<Verified, Unfit> {
     let info = info(link).await?;
     if field(&info, "role") != Some("master") {
         return Err(Unfit::NotPrimary);
@@ -94,9 +90,10 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 async fn durability(link: &Link) -> Option<Durability> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("appendonly").arg("appendfsync").arg("maxmemory-policy");
-    let answer = link.call(&command).await.ok().and_then(|value| {
-        redis::from_redis_value::<std::collections::HashMap<String, String>>(value).ok()
-    });
+    let answer =
+        link.call(&command).await.ok().and_then(|value| {
+            redis::from_redis_value::<std::collections::HashMap<String, String>>(value).ok()
+        });
     let Some(config) = answer else {
         tracing::warn!("redis does not show its settings: persistence and eviction are unknown");
         return None;
