@@ -68,7 +68,7 @@ pub enum Effect {
 }
 
 /// What became of one publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// It is in the log.
     Accepted(Position),
@@ -121,8 +121,16 @@ pub struct Page {
 pub struct Relay {
     /// The one receiver; `None` for everybody in the session.
     pub to: Option<ParticipantId>,
-    /// The whole JSON frame.
+    /// The whole JSON frame, its `type` first.
     pub frame: Bytes,
+}
+
+impl Relay {
+    /// The frame's type: an event stream names it outside the frame too.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        if self.frame.starts_with(b"{\"type\":\"signal\"") { "signal" } else { "notify" }
+    }
 }
 
 /// The log. Contract:

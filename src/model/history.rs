@@ -47,7 +47,9 @@ impl History {
         if epoch == self.epoch {
             return Some(self.head);
         }
-        self.lineage.iter().rev().find(|(old, _)| *old == epoch).map(|(_, last)| *last)
+        let from = self.lineage.iter().rposition(|(old, _)| *old == epoch)?;
+        // A later restart may have lost more than the one that ended this branch.
+        self.lineage.get(from..)?.iter().map(|(_, last)| *last).min()
     }
 
     /// Whether a reader at `position` can be continued without a gap.

@@ -2,7 +2,7 @@
 //!
 //! Responsible for making them and for reading them strictly: an id has exactly one spelling, because ids become
 //! parts of Redis keys and of log lines, where two spellings of one id would be two things.
-//! Not responsible for who may use which id. Shaped as one macro over [`Uuid`], as all three behave alike;
+//! Not responsible for who may use which id. Shaped as one macro over [`Uuid`], as all of them behave alike;
 //! [`ConnectionId`] stands apart, as it never leaves its node.
 
 use std::fmt;
@@ -112,6 +112,11 @@ uuid_id! {
 uuid_id! {
     /// A node: one process of the gateway, named afresh at each start.
     NodeId
+}
+
+uuid_id! {
+    /// A token, its `jti` (RFC 7519, section 4.1.7): tells two tokens of one participant apart in a trace.
+    TokenId
 }
 
 /// A connection: one WebSocket on this node. A plain count, unique in the life of the process and nowhere else.

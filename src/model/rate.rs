@@ -12,3 +12,23 @@ pub struct Rate {
     /// How many may come at once, at least 1.
     pub burst: u32,
 }
+
+/// A limit an operator can switch off. `Off` is spelled out, so that "no limit" is always somebody's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimit {
+    /// Nothing is counted.
+    Off,
+    /// Tokens are taken from a bucket of this rate.
+    At(Rate),
+}
+
+impl RateLimit {
+    /// The bucket, unless the limit is off.
+    #[must_use]
+    pub fn rate(self) -> Option<Rate> {
+        match self {
+            Self::Off => None,
+            Self::At(rate) => Some(rate),
+        }
+    }
+}

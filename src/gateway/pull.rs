@@ -1,0 +1,123 @@
+//! What a listener lacks: from the room's ring, or from the log where the ring does not reach, at the listener's own pace.
+
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::Gateway;
+use crate::backend::log::{Cut, Deliver, Page};
+use crate::hub::Room;
+use crate::hub::outbox::{Closing, Outbox};
+use crate::hub::ring::{Encoder, Pull};
+use crate::model::entry::Position;
+use crate::model::history::Continuity;
+use crate::protocol::close::Ending;
+
+/// Bytes pulled before they have to be written: half an outbox, so that a slow reader holds no more than a pushed one.
+const PULL_BYTES: usize = 128 * 1024;
+
+/// Entries asked from the log at once.
+const PULL_ENTRIES: usize = 256;
+
+/// How long a pull waits when the log cannot be read, jittered.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A pull under way. It is kept until it is done: begun anew at every frame that comes in, one over a slow Redis would never end.
+pub type Pulling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Gateway {
+    /// Starts a pull if the listener lags and has nothing to write first.
+    pub fn keep_pulling(
+        self: &Arc<Self>,
+        pulling: &mut Option<Pulling>,
+        room: &Arc<Room>,
+        outbox: &Arc<Outbox>,
+    ) {
+        let todo = outbox.todo();
+        if pulling.is_none() && todo.lagging && !todo.queued {
+            let (gateway, room, outbox) = (self.clone(), room.clone(), outbox.clone());
+            *pulling = Some(Box::pin(async move { gateway.pull(&room, &outbox).await }));
+        }
+    }
+
+    /// Feeds a lagging listener until it has caught up, is ended, or has something to write first.
+    async fn pull(&self, room: &Room, outbox: &Outbox) {
+        loop {
+            let todo = outbox.todo();
+            let Some(cursor) = outbox.cursor() else { return };
+            if !todo.lagging || todo.queued || todo.closing.is_some() {
+                return;
+            }
+            let pull = {
+                let ring = room.ring.lock().unwrap_or_else(PoisonError::into_inner);
+                ring.after(cursor, outbox.framing(), PULL_BYTES)
+            };
+            match pull {
+                Pull::Run(run) => {
+                    outbox.feed(&run);
+                    self.count_replayed(cursor, run.end);
+                }
+                Pull::UpToDate => {
+                    outbox.settle();
+                    // The shard appends to the ring before it pushes: what it left out while the flag stood is there by now.
+                    let end = room.ring.lock().unwrap_or_else(PoisonError::into_inner).end();
+                    if end.is_none_or(|end| end.seq <= cursor.seq) {
+                        return;
+                    }
+                    outbox.lag();
+                }
+                Pull::TooOld => self.pull_from_log(room, outbox, cursor).await,
+            }
+        }
+    }
+
+    async fn pull_from_log(&self, room: &Room, outbox: &Outbox, cursor: Position) {
+        match self.parts.backend.log.read(room.session, Cut::After(cursor.seq), PULL_ENTRIES).await {
+            Ok(Some(page)) => self.feed_page(room, outbox, cursor, &page),
+            Ok(None) => outbox.finish(Closing::Ours(Ending::NoSession)),
+            Err(error) => {
+                tracing::debug!(%error, "log not readable for a lagging listener");
+                tokio::time::sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+            }
+        }
+    }
+
+    fn feed_page(&self, room: &Room, outbox: &Outbox, cursor: Position, page: &Page) {
+        match page.history.continuity(cursor) {
+            Continuity::Holds => {}
+            Continuity::Trimmed => return outbox.finish(Closing::Ours(Ending::TooSlow)),
+            Continuity::Diverged | Continuity::UnknownEpoch => {
+                // The room has to find that out for everybody; its reset reaches this listener too.
+                outbox.settle();
+                self.parts.hub.interrupted(Some(room.session));
+                return;
+            }
+        }
+        let mut encoder = Encoder::new(outbox.framing(), cursor);
+        let mut at = cursor;
+        for entry in &page.entries {
+            if encoder.len() >= PULL_BYTES {
+                break;
+            }
+            let epoch = page.history.epoch_after(at.seq).unwrap_or(at.epoch);
+            encoder.push(epoch, entry);
+            at = Position { epoch, seq: entry.seq };
+        }
+        if let Some(run) = encoder.finish() {
+            outbox.feed(&run);
+            self.count_replayed(cursor, run.end);
+        }
+    }
+
+    fn count_replayed(&self, from: Position, to: Position) {
+        self.parts.metrics.fan_out.recovered_entries.increment(to.seq.0.saturating_sub(from.seq.0));
+    }
+}
+
+/// Waits for a pull under way, and forgets it when it is done.
+pub async fn pulled(pulling: &mut Option<Pulling>) {
+    if let Some(pull) = pulling {
+        pull.await;
+        *pulling = None;
+    }
+}

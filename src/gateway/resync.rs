@@ -1,0 +1,81 @@
+//! Rooms that are behind are brought into step: one read for the whole room, however many listen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::Gateway;
+use super::rooms::ROSTER;
+use crate::backend::error::BackendError;
+use crate::backend::log::Cut;
+use crate::hub::Repair;
+use crate::metrics::label::{Label as _, ResetReason};
+use crate::model::entry::Position;
+use crate::model::history::Continuity;
+use crate::model::id::SessionId;
+use crate::protocol::outbound::{Reset, SessionView, Slots};
+
+/// Entries read at once.
+const PAGE: usize = 256;
+
+/// Rooms repaired at once. After a cut all rooms ask together: this bounds what Redis sees of it.
+const AT_ONCE: usize = 32;
+
+/// The pause before a failed read is tried again, jittered.
+const RETRY: Duration = Duration::from_millis(200);
+
+impl Gateway {
+    /// Repairs for ever.
+    pub async fn run_resync(self: Arc<Self>) {
+        let gateway = &*self;
+        loop {
+            let rooms = gateway.parts.hub.behind().take(AT_ONCE).await;
+            stream::iter(rooms)
+                .for_each_concurrent(None, |(session, at)| async move { gateway.repair(session, at).await })
+                .await;
+        }
+    }
+
+    async fn repair(&self, session: SessionId, at: Position) {
+        match self.read_repair(session, at).await {
+            Ok(repair) => self.parts.hub.repair(session, repair).await,
+            Err(error) => {
+                tracing::debug!(%error, "room not repaired yet");
+                tokio::time::sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
+                self.parts.hub.behind().ask(session, at);
+            }
+        }
+    }
+
+    async fn read_repair(&self, session: SessionId, at: Position) -> Result<Repair, BackendError> {
+        let Some(page) = self.parts.backend.log.read(session, Cut::After(at.seq), PAGE).await? else {
+            return Ok(Repair::Gone);
+        };
+        let reason = match page.history.continuity(at) {
+            Continuity::Holds => return Ok(Repair::Page(page)),
+            Continuity::Trimmed => ResetReason::Trimmed,
+            Continuity::Diverged => ResetReason::Diverged,
+            Continuity::UnknownEpoch => ResetReason::UnknownEpoch,
+        };
+        let Some(snapshot) = self.parts.backend.membership.snapshot(session, ROSTER).await? else {
+            return Ok(Repair::Gone);
+        };
+        tracing::warn!(reason = reason.value(), "continuity broke, listeners are reset");
+        self.parts.metrics.fan_out.resets.get(reason).increment(1);
+        let frame = Reset {
+            reason: reason.value(),
+            session: SessionView::from(&snapshot.record),
+            epoch: snapshot.history.epoch,
+            head: snapshot.history.head,
+            participants: &snapshot.participants,
+            participants_total: snapshot.participants_total,
+            host_id: snapshot.record.host,
+            slots: Slots(&snapshot.slots),
+            now_ms: self.now(),
+        }
+        .encode();
+        Ok(Repair::Reset { frame, history: snapshot.history })
+    }
+}

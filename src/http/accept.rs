@@ -1,0 +1,87 @@
+//! The accept loop: our own, because `axum::serve` sets no header timeout and does not wait for upgraded sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// A request's head must be whole by then: header bytes one a second are an attack (slow loris).
+const HEAD: Duration = Duration::from_secs(5);
+/// Header fields of a request. Browsers behind two proxies send about 40.
+const HEADERS: usize = 64;
+/// Bytes of a request's head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// How long unacknowledged bytes to a client may stay so before the kernel gives the connection up.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes the kernel keeps unsent: more would only age there.
+const NOT_SENT: u32 = 16 * 1024;
+/// After a failed accept (no descriptors left), so that the loop does not spin until one is free.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Accepts until told to refuse. Connections are tracked in `work`.
+pub async fn run(listener: TcpListener, router: Router, refuse: CancellationToken, work: TaskTracker) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = refuse.cancelled() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                work.spawn(connection(socket, peer, router.clone(), refuse.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// Speaks HTTP on one connection until it closes, is upgraded, or the node drains.
+async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, refuse: CancellationToken) {
+    if let Err(error) = tune(&socket) {
+        tracing::debug!(%error, "socket options not set");
+    }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS).max_buf_size(HEAD_BYTES);
+    let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = refuse.cancelled() => {
+            // Finishes the request under way; an idle one closes at once.
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "http connection ended");
+    }
+}
+
+fn tune(socket: &TcpStream) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(USER_TIMEOUT))?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+        socket.set_tcp_notsent_lowat(NOT_SENT)?;
+    }
+    Ok(())
+}

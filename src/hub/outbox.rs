@@ -1,0 +1,491 @@
+//! One listener: its sink, what could not be written yet, and how far it got.
+//!
+//! **One writer at a time.** The shard, the publisher that acks and the connection's own task all write through the same lock, so
+//! frames never mix. Who writes tries the sink at once; only what does not fit is queued, and only then is the connection's task
+//! woken to drain it. A healthy listener costs one write and no wake-up per batch.
+//!
+//! **One rule for entries.** A run is delivered if it begins right after the cursor, and skipped if it ends at or before it. Otherwise the
+//! listener *lags*: nothing more is pushed, its task pulls from ring or log until it has caught up. A resume, a slow reader and a
+//! join in the middle of a batch are the same case. Bounds are in frames and bytes; what arrives past them is not queued but left to
+//! the pull, so a listener never holds more than its bound and one run.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::sync::Notify;
+
+use super::ring::Run;
+use super::sink::Sink;
+use crate::metrics::Metrics;
+use crate::metrics::label::SentKind;
+use crate::model::entry::{Position, Seq};
+use crate::model::id::ConnectionId;
+use crate::model::seat::Seat;
+use crate::protocol::close::Ending;
+use crate::protocol::framing::Framing;
+
+/// What every listener of a node has in common.
+pub struct Terms {
+    /// Frames or runs a listener may hold unwritten.
+    pub frames: usize,
+    /// Bytes a listener may hold unwritten.
+    pub bytes: usize,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why a listener ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// This side ends it, and says why.
+    Ours(Ending),
+    /// The client closed.
+    Client,
+    /// The peer is silent or gone: nobody is left to tell.
+    PeerLost,
+}
+
+/// What the connection's task has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Todo {
+    /// Something waits to be written.
+    pub queued: bool,
+    /// Entries have to be pulled.
+    pub lagging: bool,
+    /// It is over.
+    pub closing: Option<Closing>,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is on its way: written or queued.
+    Sent,
+    /// The listener has it, or wants none yet.
+    Skipped,
+    /// The listener will pull it.
+    Lagging,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Bytes>,
+    queued_bytes: usize,
+    cursor: Option<Position>,
+    lagging: bool,
+    closing: Option<Closing>,
+    /// The close frame was put: nothing may follow it (RFC 6455, 5.5.1).
+    sealed: bool,
+}
+
+/// A listener of a room, seen from whoever has something for it.
+pub struct Outbox {
+    /// Which connection.
+    pub connection: ConnectionId,
+    sink: Sink,
+    terms: Arc<Terms>,
+    state: Mutex<State>,
+    wake: Notify,
+    seat: OnceLock<(Seat, Seq)>,
+    /// Answers owed: publishes whose ack has not come back.
+    owed: AtomicU32,
+    /// The reader waits for `owed` to fall.
+    held: AtomicBool,
+    /// The wheel's tick when the peer was last heard, and when it was pinged (0: not waiting for a pong).
+    pub(super) heard: AtomicU32,
+    pub(super) pinged: AtomicU32,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    /// A listener that wants no entries yet.
+    #[must_use]
+    pub fn new(connection: ConnectionId, sink: Sink, terms: Arc<Terms>) -> Arc<Self> {
+        Arc::new(Self {
+            connection,
+            sink,
+            terms,
+            state: Mutex::default(),
+            wake: Notify::new(),
+            seat: OnceLock::new(),
+            owed: AtomicU32::new(0),
+            held: AtomicBool::new(false),
+            heard: AtomicU32::new(0),
+            pinged: AtomicU32::new(0),
+        })
+    }
+
+    /// The seat it listens for and the head it was taken at, once there is one.
+    #[must_use]
+    pub fn seat(&self) -> Option<&(Seat, Seq)> {
+        self.seat.get()
+    }
+
+    /// How messages are put on its sink.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.sink.framing()
+    }
+
+    /// The listener has a seat, was greeted, and wants every entry after `cursor`. `head` is where the seat was taken. Once only.
+    pub fn start(&self, seat: Seat, head: Seq, cursor: Position, welcome: &Bytes) {
+        let _ = self.seat.set((seat, head));
+        let bytes = self.frame("welcome", welcome);
+        let mut state = self.lock();
+        state.cursor = Some(cursor);
+        self.put_locked(&mut state, bytes);
+    }
+
+    /// Sends one message of its own to this listener.
+    pub fn send(&self, event: &str, json: &Bytes) {
+        self.terms.metrics.sockets.frames_sent.get(SentKind::Reply).increment(1);
+        self.put(self.frame(event, json));
+    }
+
+    /// Sends one message that may be lost: dropped when half the outbox is taken. `false`: it was.
+    pub fn send_ephemeral(&self, bytes: &Bytes) -> bool {
+        let mut state = self.lock();
+        let full = state.queue.len() * 2 >= self.terms.frames || state.queued_bytes * 2 >= self.terms.bytes;
+        if full || state.cursor.is_none() {
+            return false;
+        }
+        self.put_locked(&mut state, bytes.clone());
+        true
+    }
+
+    /// Sends bytes that are framed already.
+    pub fn put(&self, bytes: Bytes) {
+        self.put_locked(&mut self.lock(), bytes);
+    }
+
+    /// Sends a room's next run, if it is this listener's next one too.
+    pub fn deliver(&self, run: &Run) -> Delivery {
+        let mut state = self.lock();
+        let Some(cursor) = state.cursor else { return Delivery::Skipped };
+        if run.end.seq <= cursor.seq {
+            return Delivery::Skipped;
+        }
+        if state.lagging {
+            return Delivery::Lagging;
+        }
+        if run.first != cursor.seq.next() {
+            self.set_lagging(&mut state, true);
+            self.wake.notify_one();
+            return Delivery::Lagging;
+        }
+        if self.is_full(&state, run.bytes.len()) {
+            // Its task waits for the socket and will see the flag once it has drained.
+            self.set_lagging(&mut state, true);
+            return Delivery::Lagging;
+        }
+        state.cursor = Some(run.end);
+        self.put_locked(&mut state, run.bytes.clone());
+        Delivery::Sent
+    }
+
+    /// Sends a run that was pulled. `false`: it is not the next one (a reset came between).
+    pub fn feed(&self, run: &Run) -> bool {
+        let mut state = self.lock();
+        if state.cursor.is_none_or(|cursor| run.first != cursor.seq.next()) {
+            return false;
+        }
+        state.cursor = Some(run.end);
+        self.put_locked(&mut state, run.bytes.clone());
+        true
+    }
+
+    /// Continuity broke: tells the listener, who goes on after `at`. One that is there already has been told by its `welcome`.
+    pub fn reset(&self, at: Position, frame: &Bytes) -> bool {
+        let mut state = self.lock();
+        let Some(cursor) = state.cursor else { return false };
+        if cursor.epoch == at.epoch && cursor.seq <= at.seq && !state.lagging {
+            return false;
+        }
+        state.cursor = Some(at);
+        self.set_lagging(&mut state, false);
+        let bytes = self.frame("reset", frame);
+        self.put_locked(&mut state, bytes);
+        true
+    }
+
+    /// A new epoch begins where the listener is: everything after belongs to it. Left alone if it has not come that far.
+    pub fn adopt(&self, at: Position, frame: &Bytes) {
+        let mut state = self.lock();
+        if state.cursor.is_some_and(|cursor| cursor.seq == at.seq && cursor.epoch != at.epoch)
+            && !state.lagging
+        {
+            state.cursor = Some(at);
+            let bytes = self.frame("status", frame);
+            self.put_locked(&mut state, bytes);
+        }
+    }
+
+    /// How far it got.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Position> {
+        self.lock().cursor
+    }
+
+    /// Marks it as lacking entries and wakes its task.
+    pub fn lag(&self) {
+        self.set_lagging(&mut self.lock(), true);
+        self.wake.notify_one();
+    }
+
+    /// Its task believes that it has caught up: from now on runs are pushed again.
+    pub fn settle(&self) {
+        self.set_lagging(&mut self.lock(), false);
+    }
+
+    /// Ends it, for the first reason given.
+    pub fn finish(&self, closing: Closing) {
+        self.lock().closing.get_or_insert(closing);
+        self.wake.notify_one();
+    }
+
+    /// Puts the last bytes; what comes after them is dropped.
+    pub fn seal(&self, last: Bytes) {
+        let mut state = self.lock();
+        self.put_locked(&mut state, last);
+        state.sealed = true;
+    }
+
+    /// What there is to do.
+    #[must_use]
+    pub fn todo(&self) -> Todo {
+        let state = self.lock();
+        Todo { queued: !state.queue.is_empty(), lagging: state.lagging, closing: state.closing }
+    }
+
+    /// Whether so much waits that nothing more should be read from this peer.
+    #[must_use]
+    pub fn is_congested(&self) -> bool {
+        self.is_full(&self.lock(), 0)
+    }
+
+    /// Waits until there is something to do.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Waits until the sink may take more.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.sink.writable().await
+    }
+
+    /// Writes what waits, as far as it goes; the number of bytes that went.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub fn drain(&self) -> io::Result<usize> {
+        let mut state = self.lock();
+        let mut written = 0;
+        while let Some(front) = state.queue.front_mut() {
+            let count = self.sink.try_write(front)?;
+            if count == 0 {
+                break;
+            }
+            written += count;
+            front.advance(count);
+            if front.is_empty() {
+                state.queue.pop_front();
+            }
+        }
+        state.queued_bytes -= written;
+        self.wrote(written);
+        self.weigh(-gauge(written));
+        Ok(written)
+    }
+
+    /// Notes that an answer is owed; how many are now.
+    pub fn owe(&self) -> u32 {
+        self.owed.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// An answer was sent. Wakes the reader if it waits for that.
+    pub fn paid(&self) {
+        self.owed.fetch_sub(1, Ordering::AcqRel);
+        if self.held.swap(false, Ordering::AcqRel) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// How many answers are owed.
+    #[must_use]
+    pub fn owed(&self) -> u32 {
+        self.owed.load(Ordering::Acquire)
+    }
+
+    /// The reader stops until an answer was sent.
+    pub fn hold(&self) {
+        self.held.store(true, Ordering::Release);
+    }
+
+    fn frame(&self, event: &str, json: &Bytes) -> Bytes {
+        let mut out = BytesMut::with_capacity(json.len() + 16);
+        self.sink.framing().encode(event, None, json, &mut out);
+        out.freeze()
+    }
+
+    /// Keeps the flag and the gauge of those who read at their own pace.
+    fn set_lagging(&self, state: &mut State, lagging: bool) {
+        if std::mem::replace(&mut state.lagging, lagging) != lagging {
+            self.terms.metrics.sockets.behind.increment(if lagging { 1.0 } else { -1.0 });
+        }
+    }
+
+    fn is_full(&self, state: &State, more: usize) -> bool {
+        !state.queue.is_empty()
+            && (state.queue.len() >= self.terms.frames || state.queued_bytes + more > self.terms.bytes)
+    }
+
+    fn wrote(&self, bytes: usize) {
+        self.terms.metrics.sockets.sent_bytes.increment(bytes as u64);
+    }
+
+    /// Keeps the gauge of all that waits; a listener that holds nothing never comes here.
+    fn weigh(&self, bytes: f64) {
+        if bytes != 0.0 {
+            self.terms.metrics.fan_out.outbox_bytes.increment(bytes);
+        }
+    }
+
+    fn put_locked(&self, state: &mut State, mut bytes: Bytes) {
+        if state.sealed {
+            return;
+        }
+        if state.queue.is_empty() {
+            match self.sink.try_write(&bytes) {
+                Ok(count) => {
+                    self.wrote(count);
+                    bytes.advance(count);
+                }
+                Err(_) => {
+                    state.closing.get_or_insert(Closing::PeerLost);
+                    self.wake.notify_one();
+                    return;
+                }
+            }
+            if bytes.is_empty() {
+                return;
+            }
+            self.wake.notify_one();
+        }
+        state.queued_bytes += bytes.len();
+        self.weigh(gauge(bytes.len()));
+        state.queue.push_back(bytes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+fn gauge(bytes: usize) -> f64 {
+    bytes as f64
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let (left, lagging) = (state.queued_bytes, state.lagging);
+        self.weigh(-gauge(left));
+        if lagging {
+            self.terms.metrics.sockets.behind.decrement(1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::Epoch;
+    use crate::model::id::{ParticipantId, SessionId};
+    use crate::model::seat::Generation;
+    use tokio::sync::mpsc;
+
+    fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, Position) {
+        let (body, read) = mpsc::channel(room);
+        let terms = Arc::new(Terms { frames, bytes: 1 << 20, metrics: crate::hub::quiet_metrics() });
+        let outbox = Outbox::new(ConnectionId(1), Sink::Stream(body), terms);
+        let seat = Seat {
+            session: SessionId::new_random(),
+            participant: ParticipantId::new_random(),
+            generation: Generation(1),
+        };
+        let at = Position { epoch: Epoch::new_random(), seq: Seq(10) };
+        outbox.start(seat, Seq(10), at, &Bytes::from_static(b"{}"));
+        (outbox, read, at)
+    }
+
+    fn run(epoch: Epoch, first: u64, last: u64) -> Run {
+        let bytes = Bytes::from(format!("{first}-{last}"));
+        Run { end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
+    }
+
+    #[tokio::test]
+    async fn only_the_next_run_is_delivered() {
+        let (outbox, mut read, at) = listener(8, 8);
+        assert_eq!(outbox.deliver(&run(at.epoch, 9, 10)), Delivery::Skipped);
+        assert_eq!(outbox.deliver(&run(at.epoch, 11, 12)), Delivery::Sent);
+        assert_eq!(outbox.deliver(&run(at.epoch, 12, 14)), Delivery::Lagging);
+        assert_eq!(outbox.deliver(&run(at.epoch, 13, 14)), Delivery::Lagging, "who lags pulls");
+        assert!(!outbox.feed(&run(at.epoch, 14, 14)));
+        assert!(outbox.feed(&run(at.epoch, 13, 14)));
+        outbox.settle();
+        assert_eq!(outbox.deliver(&run(at.epoch, 15, 15)), Delivery::Sent);
+        read.try_recv().expect("welcome");
+        let got: Vec<_> = std::iter::from_fn(|| read.try_recv().ok()).collect();
+        assert_eq!(got, ["11-12", "13-14", "15-15"]);
+    }
+
+    #[tokio::test]
+    async fn past_its_bound_a_listener_lags_and_holds_no_more() {
+        let (outbox, mut read, at) = listener(1, 2);
+        let results: Vec<_> = (11..=14).map(|seq| outbox.deliver(&run(at.epoch, seq, seq))).collect();
+        // The body holds the welcome, so the first two are queued and the bound of two is reached.
+        assert_eq!(results, [Delivery::Sent, Delivery::Sent, Delivery::Lagging, Delivery::Lagging]);
+        assert_eq!(outbox.todo(), Todo { queued: true, lagging: true, closing: None });
+        assert_eq!(outbox.lock().queued_bytes, 10);
+        read.try_recv().expect("welcome");
+        assert_eq!(outbox.drain().expect("open"), 5);
+        assert!(!outbox.send_ephemeral(&Bytes::from_static(b"typing")), "ephemeral messages go first");
+        read.try_recv().expect("11");
+        assert_eq!(outbox.drain().expect("open"), 5);
+        assert_eq!(outbox.lock().queued_bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_lost_peer_is_noticed_by_whoever_writes() {
+        let (outbox, read, at) = listener(4, 4);
+        drop(read);
+        outbox.deliver(&run(at.epoch, 11, 11));
+        assert_eq!(outbox.todo().closing, Some(Closing::PeerLost));
+        outbox.finish(Closing::Ours(Ending::Left));
+        assert_eq!(outbox.todo().closing, Some(Closing::PeerLost), "the first reason stands");
+    }
+
+    #[tokio::test]
+    async fn a_reset_moves_everyone_but_those_already_there() {
+        let (outbox, _read, at) = listener(8, 8);
+        let there = Position { epoch: Epoch::new_random(), seq: Seq(6) };
+        assert!(outbox.reset(there, &Bytes::from_static(b"{}")));
+        assert_eq!(outbox.cursor(), Some(there));
+        let further = Position { epoch: there.epoch, seq: Seq(8) };
+        assert!(!outbox.reset(further, &Bytes::from_static(b"{}")), "same branch, not behind a gap");
+        assert_ne!(at.epoch, there.epoch);
+    }
+}

@@ -1,0 +1,196 @@
+//! A room's newest entries: what a resume and a slow reader are served from without asking Redis.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+
+use crate::model::entry::{Entry, Epoch, Position, Seq};
+use crate::protocol::framing::Framing;
+use crate::protocol::outbound::{self, Status};
+
+/// Entries kept. A resume after a second of network trouble in a busy room needs some hundreds.
+pub const RING_ENTRIES: usize = 256;
+/// Bytes of records kept, so that a room of large messages does not hold 16 MiB.
+pub const RING_BYTES: usize = 1024 * 1024;
+
+/// Entries that follow one another, encoded for one kind of sink.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The position after it.
+    pub end: Position,
+    /// Its first entry.
+    pub first: Seq,
+    /// The frames.
+    pub bytes: bytes::Bytes,
+}
+
+/// The newest entries of a room. Contiguous; empty after a reset.
+#[derive(Debug, Default)]
+pub struct Ring {
+    items: VecDeque<(Epoch, Entry)>,
+    bytes: usize,
+    end: Option<Position>,
+}
+
+/// What the ring has for a listener.
+#[derive(Debug)]
+pub enum Pull {
+    /// These frames come next.
+    Run(Run),
+    /// The listener has everything.
+    UpToDate,
+    /// The next entry is older than the ring: the log has it.
+    TooOld,
+}
+
+impl Ring {
+    /// The room's position; `None` before it has one.
+    #[must_use]
+    pub fn end(&self) -> Option<Position> {
+        self.end
+    }
+
+    /// Appends the entry after the last.
+    pub(super) fn push(&mut self, epoch: Epoch, entry: Entry) {
+        self.end = Some(Position { epoch, seq: entry.seq });
+        self.bytes += entry.record.stored().len();
+        self.items.push_back((epoch, entry));
+        while self.items.len() > RING_ENTRIES || self.bytes > RING_BYTES {
+            let Some((_, old)) = self.items.pop_front() else { break };
+            self.bytes -= old.record.stored().len();
+        }
+    }
+
+    /// Starts again at a position, holding nothing.
+    pub(super) fn restart(&mut self, at: Position) {
+        *self = Self { end: Some(at), ..Self::default() };
+    }
+
+    /// A new epoch began after the last entry.
+    pub(super) fn adopt(&mut self, epoch: Epoch) {
+        if let Some(end) = &mut self.end {
+            end.epoch = epoch;
+        }
+    }
+
+    /// The frames after `cursor`, about `budget` bytes of them and at least one entry.
+    #[must_use]
+    pub fn after(&self, cursor: Position, framing: Framing, budget: usize) -> Pull {
+        let Some(end) = self.end else { return Pull::UpToDate };
+        if cursor.seq >= end.seq {
+            return Pull::UpToDate;
+        }
+        let Some((_, oldest)) = self.items.front() else { return Pull::TooOld };
+        if cursor.seq.next() < oldest.seq {
+            return Pull::TooOld;
+        }
+        let skip = usize::try_from(cursor.seq.next().0 - oldest.seq.0).unwrap_or(usize::MAX);
+        let mut encoder = Encoder::new(framing, cursor);
+        for (epoch, entry) in self.items.iter().skip(skip) {
+            encoder.push(*epoch, entry);
+            if encoder.len() >= budget {
+                break;
+            }
+        }
+        encoder.finish().map_or(Pull::UpToDate, Pull::Run)
+    }
+}
+
+/// Encodes entries for one kind of sink, and tells of an epoch where one begins.
+#[derive(Debug)]
+pub struct Encoder {
+    framing: Framing,
+    at: Position,
+    first: Option<Seq>,
+    out: BytesMut,
+    entry: BytesMut,
+}
+
+impl Encoder {
+    /// Starts after a position.
+    #[must_use]
+    pub fn new(framing: Framing, at: Position) -> Self {
+        Self { framing, at, first: None, out: BytesMut::new(), entry: BytesMut::new() }
+    }
+
+    /// Adds the next entry, which was appended under `epoch`.
+    pub fn push(&mut self, epoch: Epoch, entry: &Entry) {
+        if epoch != self.at.epoch {
+            let status = Status::new_epoch(epoch, self.at.seq).encode();
+            self.framing.encode("status", None, &status, &mut self.out);
+        }
+        self.at = Position { epoch, seq: entry.seq };
+        self.first.get_or_insert(entry.seq);
+        self.entry.clear();
+        outbound::put_entry(entry, &mut self.entry);
+        let id = (self.framing == Framing::EventStream).then(|| format!("{epoch}:{}", entry.seq));
+        self.framing.encode(entry.record.kind().as_str(), id.as_deref(), &self.entry, &mut self.out);
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// What was added; `None` for nothing.
+    #[must_use]
+    pub fn finish(self) -> Option<Run> {
+        self.first.map(|first| Run { end: self.at, first, bytes: self.out.freeze() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record::{EntryKind, Record};
+    use crate::model::time::ClusterMs;
+
+    fn entry(seq: u64) -> Entry {
+        let record = Record::new(EntryKind::Chat, None, None, r#"{"text":"x"}"#);
+        Entry { seq: Seq(seq), ts: ClusterMs(1), record }
+    }
+
+    fn ring(epoch: Epoch, entries: u64) -> Ring {
+        let mut ring = Ring::default();
+        ring.restart(Position { epoch, seq: Seq::ZERO });
+        (1..=entries).for_each(|seq| ring.push(epoch, entry(seq)));
+        ring
+    }
+
+    #[test]
+    fn it_serves_what_it_holds_and_says_what_it_does_not() {
+        let epoch = Epoch::new_random();
+        let ring = ring(epoch, 300);
+        let at = |seq| Position { epoch, seq: Seq(seq) };
+        assert!(matches!(ring.after(at(300), Framing::WebSocket, 1), Pull::UpToDate));
+        assert!(matches!(ring.after(at(301), Framing::WebSocket, 1), Pull::UpToDate));
+        assert!(matches!(ring.after(at(43), Framing::WebSocket, 1), Pull::TooOld));
+        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, usize::MAX) else { panic!("a run") };
+        assert_eq!((run.first, run.end), (Seq(45), at(300)));
+        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, 1) else { panic!("a run") };
+        assert_eq!((run.first, run.end), (Seq(45), at(45)));
+    }
+
+    #[test]
+    fn a_reader_that_passes_an_epochs_beginning_is_told() {
+        let (old, new) = (Epoch::new_random(), Epoch::new_random());
+        let mut ring = ring(old, 2);
+        ring.adopt(new);
+        ring.push(new, entry(3));
+        let cursor = Position { epoch: old, seq: Seq(1) };
+        let Pull::Run(run) = ring.after(cursor, Framing::EventStream, usize::MAX) else { panic!("a run") };
+        let text = std::str::from_utf8(&run.bytes).unwrap();
+        let status =
+            format!(r#"data: {{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
+        let (before, after) = text.split_once(&status).expect("the boundary is there");
+        assert!(before.contains(r#""seq":2"#) && after.contains(r#""seq":3"#), "{text}");
+        assert_eq!(run.end, Position { epoch: new, seq: Seq(3) });
+    }
+}

@@ -1,0 +1,344 @@
+//! A room as its shard knows it: the position, the listeners, and the rule that keeps them in step.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::Room;
+use super::outbox::{Closing, Delivery, Outbox};
+use super::ring::{Encoder, Run};
+use crate::backend::log::{Announcement, Page};
+use crate::metrics::label::ResyncCause;
+use crate::model::entry::{Entry, Epoch, Position, Seq};
+use crate::model::history::{Continuity, History};
+use crate::model::id::{ConnectionId, ParticipantId};
+use crate::model::record::EntryKind;
+use crate::model::time::ClusterMs;
+use crate::protocol::close::Ending;
+use crate::protocol::framing::Framing;
+use crate::protocol::outbound::Status;
+
+/// Announcements kept while a room is behind, so that a busy one catches up in one read. Past it they are dropped, and the log is
+/// read once more.
+const PENDING: usize = 256;
+
+/// A buffer this full is written before more is added to it: outbox bounds are kept to one buffer.
+const RUN_BYTES: usize = 64 * 1024;
+
+/// Where the room stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It has no position yet: its first join is under way.
+    New {
+        /// Announcements may have been missed since it was subscribed.
+        doubtful: bool,
+    },
+    /// What is announced next is delivered.
+    InStep,
+    /// Nothing is delivered but what a repair brings.
+    Behind,
+}
+
+/// What has to happen to listeners once they were given the entries before it.
+#[derive(Debug)]
+enum Consequence {
+    /// A seat went.
+    SeatGone(Seq, ParticipantId, Ending),
+    /// Everybody's did.
+    SessionEnded(Seq),
+}
+
+/// What the caller has to do after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing.
+    Done,
+    /// Ask for a repair after this position.
+    Ask(Position),
+}
+
+/// A room, owned by its shard's task.
+pub(super) struct Live {
+    pub(super) room: Arc<Room>,
+    phase: Phase,
+    at: Position,
+    /// The highest number heard of while behind.
+    heard: Seq,
+    /// A head seen by a beat, to be reached by the next one.
+    expected: Seq,
+    pending: VecDeque<Announcement>,
+    listeners: Vec<Arc<Outbox>>,
+    sockets: Option<Encoder>,
+    streams: Option<Encoder>,
+    /// When the entries that wait in the encoders were taken by the log.
+    waiting: Vec<ClusterMs>,
+    consequences: Vec<Consequence>,
+}
+
+impl Live {
+    pub(super) fn new(room: Arc<Room>) -> Self {
+        Self {
+            room,
+            phase: Phase::New { doubtful: false },
+            at: Position { epoch: Epoch::new_random(), seq: Seq::ZERO },
+            heard: Seq::ZERO,
+            expected: Seq::ZERO,
+            pending: VecDeque::new(),
+            listeners: Vec::new(),
+            sockets: None,
+            streams: None,
+            waiting: Vec::new(),
+            consequences: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.phase == Phase::Behind
+    }
+
+    pub(super) fn listeners(&self) -> &[Arc<Outbox>] {
+        &self.listeners
+    }
+
+    /// The room's first position. A room that has one already keeps it: its own log tells it of the rest.
+    pub(super) fn begin(&mut self, history: &History) -> Step {
+        let Phase::New { doubtful } = self.phase else { return Step::Done };
+        self.at = history.position();
+        self.lock_ring(|ring, at| ring.restart(at));
+        if doubtful {
+            return self.fall_behind();
+        }
+        self.catch_up()
+    }
+
+    /// Entries were announced.
+    pub(super) fn announced(&mut self, announcement: Announcement) -> (Step, Option<ResyncCause>, bool) {
+        let last = Seq(announcement.first.plus(announcement.records.len()).0.saturating_sub(1));
+        self.heard = self.heard.max(last);
+        if self.phase != Phase::InStep {
+            if self.pending.len() == PENDING {
+                self.pending.clear();
+            }
+            self.pending.push_back(announcement);
+            return (Step::Done, None, false);
+        }
+        if announcement.epoch != self.at.epoch {
+            self.pending.push_back(announcement);
+            return (self.fall_behind(), Some(ResyncCause::Epoch), false);
+        }
+        if last <= self.at.seq {
+            return (Step::Done, None, true);
+        }
+        if announcement.first > self.at.seq.next() {
+            self.pending.push_back(announcement);
+            return (self.fall_behind(), Some(ResyncCause::Gap), false);
+        }
+        self.append(announcement);
+        (Step::Done, None, false)
+    }
+
+    /// Something may have been missed.
+    pub(super) fn interrupted(&mut self) -> Step {
+        match self.phase {
+            Phase::New { .. } => {
+                self.phase = Phase::New { doubtful: true };
+                Step::Done
+            }
+            // Behind already: the repair under way may have read before what was missed, so it asks again.
+            Phase::InStep | Phase::Behind => self.fall_behind(),
+        }
+    }
+
+    /// A head seen by a beat. Announcements may be on their way, so only a room that has not come so far by the next one asks.
+    pub(super) fn expect(&mut self, head: Seq) -> Step {
+        let missed = self.phase == Phase::InStep && self.at.seq < self.expected;
+        self.expected = head;
+        if missed { self.fall_behind() } else { Step::Done }
+    }
+
+    /// A page of the log after the room's position.
+    pub(super) fn repaired(&mut self, page: Page) -> Step {
+        if self.phase != Phase::Behind {
+            return Step::Done;
+        }
+        if page.history.continuity(self.at) != Continuity::Holds {
+            return Step::Ask(self.at);
+        }
+        for entry in page.entries {
+            if entry.seq == self.at.seq.next() {
+                let epoch = page.history.epoch_after(self.at.seq).unwrap_or(self.at.epoch);
+                self.push(epoch, entry);
+            }
+        }
+        if self.at.seq < page.history.head {
+            return Step::Ask(self.at);
+        }
+        self.adopt(page.history.epoch);
+        self.catch_up()
+    }
+
+    /// The log does not go on from here: listeners go on after the snapshot.
+    pub(super) fn reset(&mut self, frame: &Bytes, history: &History) -> Step {
+        if self.phase != Phase::Behind {
+            return Step::Done;
+        }
+        self.at = history.position();
+        self.lock_ring(|ring, at| ring.restart(at));
+        for listener in &self.listeners {
+            listener.reset(self.at, frame);
+        }
+        self.catch_up()
+    }
+
+    /// Adds a listener. One that is not where the room is pulls what it lacks.
+    pub(super) fn attach(&mut self, outbox: Arc<Outbox>) {
+        if outbox.cursor().is_some_and(|cursor| cursor.seq < self.at.seq) {
+            outbox.lag();
+        }
+        self.listeners.push(outbox);
+    }
+
+    pub(super) fn detach(&mut self, connection: ConnectionId) {
+        self.listeners.retain(|listener| listener.connection != connection);
+    }
+
+    /// Whether the entries that wait fill a buffer.
+    pub(super) fn is_heavy(&self) -> bool {
+        [&self.sockets, &self.streams].into_iter().flatten().any(|encoder| encoder.len() >= RUN_BYTES)
+    }
+
+    /// The encoded runs that wait, for each kind of sink, and when the log took their entries.
+    pub(super) fn take_runs(&mut self) -> (Option<Run>, Option<Run>, Vec<ClusterMs>) {
+        let socket = self.sockets.take().and_then(Encoder::finish);
+        let stream = self.streams.take().and_then(Encoder::finish);
+        (socket, stream, std::mem::take(&mut self.waiting))
+    }
+
+    /// Ends who lost a seat by an entry that has now been delivered. A seat taken after it is not meant.
+    pub(super) fn follow_up(&mut self) {
+        for consequence in std::mem::take(&mut self.consequences) {
+            for listener in &self.listeners {
+                let Some((seat, since)) = listener.seat() else { continue };
+                let ending = match consequence {
+                    Consequence::SeatGone(seq, who, ending) if seat.participant == who && *since < seq => {
+                        ending
+                    }
+                    Consequence::SessionEnded(seq) if *since < seq => Ending::SessionEnded,
+                    _ => continue,
+                };
+                listener.finish(Closing::Ours(ending));
+            }
+        }
+    }
+
+    /// In step with the log: what is pending is delivered, as far as it follows.
+    fn catch_up(&mut self) -> Step {
+        self.phase = Phase::InStep;
+        while let Some(next) = self.pending.pop_front() {
+            let last = Seq(next.first.plus(next.records.len()).0.saturating_sub(1));
+            if last <= self.at.seq {
+                continue;
+            }
+            if next.epoch != self.at.epoch || next.first > self.at.seq.next() {
+                self.pending.push_front(next);
+                return self.fall_behind();
+            }
+            self.append(next);
+        }
+        if self.heard > self.at.seq { self.fall_behind() } else { Step::Done }
+    }
+
+    fn fall_behind(&mut self) -> Step {
+        self.phase = Phase::Behind;
+        // What was heard of under a lost branch may never come: the repair's own head decides, and later announcements count anew.
+        self.heard = self
+            .pending
+            .back()
+            .map_or(Seq::ZERO, |last| Seq(last.first.plus(last.records.len()).0.saturating_sub(1)));
+        Step::Ask(self.at)
+    }
+
+    fn append(&mut self, announcement: Announcement) {
+        let Announcement { epoch, first, ts, records } = announcement;
+        for (index, record) in records.into_iter().enumerate() {
+            let seq = first.plus(index);
+            if seq == self.at.seq.next() {
+                self.push(epoch, Entry { seq, ts, record });
+            }
+        }
+    }
+
+    fn push(&mut self, epoch: Epoch, entry: Entry) {
+        let before = self.at;
+        let wants = |framing| self.listeners.iter().any(|listener| listener.framing() == framing);
+        if wants(Framing::WebSocket) {
+            let encoder = self.sockets.get_or_insert_with(|| Encoder::new(Framing::WebSocket, before));
+            encoder.push(epoch, &entry);
+        }
+        if wants(Framing::EventStream) {
+            let encoder = self.streams.get_or_insert_with(|| Encoder::new(Framing::EventStream, before));
+            encoder.push(epoch, &entry);
+        }
+        self.waiting.push(entry.ts);
+        self.at = Position { epoch, seq: entry.seq };
+        self.note(&entry);
+        self.lock_ring(|ring, at| ring.push(at.epoch, entry));
+    }
+
+    /// The log is under a newer epoch, and no entry of it has come yet.
+    fn adopt(&mut self, epoch: Epoch) {
+        if self.at.epoch == epoch {
+            return;
+        }
+        let frame = Status::new_epoch(epoch, self.at.seq).encode();
+        self.at.epoch = epoch;
+        self.lock_ring(|ring, at| ring.adopt(at.epoch));
+        for listener in &self.listeners {
+            listener.adopt(self.at, &frame);
+        }
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        #[derive(Deserialize)]
+        struct Left {
+            participant_id: ParticipantId,
+            reason: String,
+        }
+        match entry.record.kind() {
+            EntryKind::SessionEnded => self.consequences.push(Consequence::SessionEnded(entry.seq)),
+            EntryKind::ParticipantLeft => {
+                let Ok(left) = serde_json::from_str::<Left>(entry.record.data()) else { return };
+                let ending = match left.reason.as_str() {
+                    "kicked" => Ending::Kicked,
+                    "timeout" => Ending::SeatLost,
+                    // `left` is said by the connection itself, which closes on its own.
+                    _ => return,
+                };
+                self.consequences.push(Consequence::SeatGone(entry.seq, left.participant_id, ending));
+            }
+            _ => {}
+        }
+    }
+
+    fn lock_ring(&self, change: impl FnOnce(&mut super::Ring, Position)) {
+        change(&mut self.room.ring.lock().unwrap_or_else(PoisonError::into_inner), self.at);
+    }
+}
+
+/// Hands a run to one listener; whether it went.
+pub(super) fn hand(listener: &Outbox, socket: Option<&Run>, stream: Option<&Run>) -> bool {
+    let run = match listener.framing() {
+        Framing::WebSocket => socket,
+        Framing::EventStream => stream,
+    };
+    match run {
+        Some(run) => listener.deliver(run) == Delivery::Sent,
+        // The listener came after the run was begun.
+        None => {
+            listener.lag();
+            false
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How a connection ends: the close frame goes out, the peer's is awaited, and neither takes long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::frame::Violation;
+use crate::hub::outbox::{Closing, Outbox};
+use crate::metrics::label::ClosedReason;
+use crate::protocol::close::Ending;
+use crate::protocol::framing::close_frame;
+
+/// How long what is queued and the close frame may take to leave, then how long the peer's close frame may take to come.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which ending a broken frame calls for.
+pub(super) fn of(violation: Violation) -> Ending {
+    match violation.code() {
+        1003 => Ending::Binary,
+        1007 => Ending::NotUtf8,
+        1009 => Ending::TooBig(violation.reason()),
+        _ => Ending::Protocol(violation.reason()),
+    }
+}
+
+/// Says goodbye and waits a little for the answer: a socket dropped with unread bytes would be reset, and the close frame lost.
+pub(super) async fn say_goodbye(socket: &Arc<TcpStream>, outbox: &Outbox, closing: Closing) {
+    let frame = match closing {
+        Closing::Ours(ending) => close_frame(ending.code(), &ending.reason()),
+        // The echo of RFC 6455, 5.5.1: our own normal close answers theirs, whatever its code.
+        Closing::Client => close_frame(1000, ""),
+        Closing::PeerLost => return,
+    };
+    outbox.seal(frame);
+    let flushed = timeout(PATIENCE, flush(outbox)).await.is_ok_and(|sent| sent);
+    if flushed && closing != Closing::Client {
+        let _ = timeout(PATIENCE, until_closed(socket)).await;
+    }
+}
+
+async fn flush(outbox: &Outbox) -> bool {
+    while outbox.todo().queued {
+        if outbox.writable().await.is_err() || outbox.drain().is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Reads and drops until the peer closes its side; only its close frame or the end of its stream matters any more.
+async fn until_closed(socket: &TcpStream) {
+    let mut bytes = [0; 1024];
+    while socket.readable().await.is_ok() {
+        match socket.try_read(&mut bytes) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// The label in metrics.
+#[must_use]
+pub fn label(closing: Closing) -> ClosedReason {
+    match closing {
+        Closing::Client => ClosedReason::ClientClosed,
+        Closing::PeerLost => ClosedReason::PeerLost,
+        Closing::Ours(ending) => match ending {
+            Ending::Left => ClosedReason::Left,
+            Ending::Protocol(_) => ClosedReason::Protocol,
+            Ending::Binary => ClosedReason::Binary,
+            Ending::NotUtf8 => ClosedReason::NotUtf8,
+            Ending::TooBig(_) => ClosedReason::TooBig,
+            Ending::Internal => ClosedReason::Internal,
+            Ending::Draining(_) | Ending::SeatLost => ClosedReason::Draining,
+            Ending::Overloaded(_) => ClosedReason::Overloaded,
+            Ending::Malformed => ClosedReason::Malformed,
+            Ending::Unauthorized(_) => ClosedReason::Unauthorized,
+            Ending::Kicked => ClosedReason::Kicked,
+            Ending::NoSession => ClosedReason::SessionNotFound,
+            Ending::TooSlow => ClosedReason::TooSlow,
+            Ending::Replaced => ClosedReason::Replaced,
+            Ending::SessionEnded => ClosedReason::SessionEnded,
+            Ending::RateAbused => ClosedReason::RateLimited,
+            Ending::Full | Ending::Locked => ClosedReason::SessionFull,
+        },
+    }
+}

@@ -1,0 +1,278 @@
+//! What a message leads to: pure decisions, from a frame and a moment to an order. The connection carries it out.
+//!
+//! It knows the connection's own limits (messages, signals, notifications, bytes, control frames) and nothing of sessions.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::metrics::label::RateScope;
+use crate::model::id::ParticipantId;
+use crate::model::rate::{Rate, RateLimit};
+use crate::model::record::EntryKind;
+use crate::model::verb::Verb;
+use crate::protocol::close::Ending;
+use crate::protocol::inbound::{self, HistoryRequest, Inbound, Kind, Message, Rejected, Relayed};
+use crate::protocol::problem::{Code, Fault};
+
+/// Refusals by a rate within [`WINDOW`] that end a connection: a client that waits when told to never comes near.
+const STRIKES: u32 = 100;
+/// Control frames within [`WINDOW`] that end a connection; a browser sends pongs alone, one in 25 s.
+const CONTROLS: u32 = 20;
+/// In what time both are counted (FAULTS, 5).
+const WINDOW: Duration = Duration::from_secs(10);
+/// Notifications a connection may send: typing, reactions and cursors of one person; more are dropped in silence.
+const NOTIFY: Rate = Rate { count: 20, per: Duration::from_secs(1), burst: 40 };
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, NoOpMiddleware>;
+
+/// What to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Publish words.
+    Say { id: Option<String>, n: Option<u64>, kind: EntryKind, data: Box<RawValue> },
+    /// Do a verb.
+    Do { id: Option<String>, n: Option<u64>, verb: Verb },
+    /// Pass a frame on.
+    Relay { id: Option<String>, relayed: Relayed },
+    /// Answer with entries.
+    History { id: Option<String>, request: HistoryRequest },
+    /// Answer with participants.
+    Participants { id: Option<String>, after: Option<ParticipantId>, limit: usize },
+    /// Answer with both clocks.
+    Pong { id: Option<String>, t0: serde_json::Number },
+    /// Take another token.
+    Refresh { id: Option<String>, token: String },
+    /// Give the seat up.
+    Leave,
+    /// Tell the client what was wrong.
+    Refuse { id: Option<String>, n: Option<u64>, fault: Fault },
+    /// End the connection.
+    Close(Ending),
+    /// Nothing.
+    Ignore,
+}
+
+/// An order, and what it is counted as.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) order: Order,
+    /// The message's type, if it was one of ours.
+    pub(super) kind: Option<Kind>,
+    /// The limit that refused it, if one did.
+    pub(super) limited: Option<RateScope>,
+}
+
+/// The rates of a connection, as set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    pub(super) messages: RateLimit,
+    pub(super) signals: RateLimit,
+    pub(super) bytes: RateLimit,
+}
+
+/// Counts within a window that starts with its first count.
+#[derive(Debug, Default)]
+struct Strikes {
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Strikes {
+    /// One more; whether it is over `most`.
+    fn add(&mut self, now: Instant, most: u32) -> bool {
+        if self.since.is_none_or(|since| now - since >= WINDOW) {
+            *self = Self { since: Some(now), count: 0 };
+        }
+        self.count += 1;
+        self.count > most
+    }
+}
+
+/// A connection's limits and what it has spent of them.
+pub(super) struct Machine {
+    messages: Option<Bucket>,
+    signals: Option<Bucket>,
+    notify: Option<Bucket>,
+    bytes: Option<Bucket>,
+    refusals: Strikes,
+    controls: Strikes,
+}
+
+impl Machine {
+    pub(super) fn new(rates: Rates) -> Self {
+        Self {
+            messages: bucket(rates.messages),
+            signals: bucket(rates.signals),
+            notify: bucket(RateLimit::At(NOTIFY)),
+            bytes: bucket(rates.bytes),
+            refusals: Strikes::default(),
+            controls: Strikes::default(),
+        }
+    }
+
+    /// A ping or pong came; whether the connection goes on.
+    pub(super) fn control(&mut self, now: Instant) -> Result<(), Ending> {
+        if self.controls.add(now, CONTROLS) { Err(Ending::RateAbused) } else { Ok(()) }
+    }
+
+    /// A text message came from someone who was greeted.
+    pub(super) fn text(&mut self, text: &str, now: Instant) -> Decision {
+        let parsed = inbound::parse(text);
+        let (kind, id, n) = match &parsed {
+            Ok(inbound) => (Some(inbound.kind), inbound.id.clone(), inbound.n),
+            Err(rejected) => match &rejected.rejected {
+                Rejected::Malformed => {
+                    return Decision { order: Order::Close(Ending::Malformed), kind: None, limited: None };
+                }
+                Rejected::Refused { id, n, .. } => (rejected.kind, id.clone(), *n),
+            },
+        };
+        if let Some((scope, retry_after_ms)) = self.over(kind, text.len()) {
+            if scope.is_none() {
+                return Decision { order: Order::Ignore, kind, limited: None };
+            }
+            let order = if self.refusals.add(now, STRIKES) {
+                Order::Close(Ending::RateAbused)
+            } else {
+                let fault = Fault::of(Code::RateLimited).retry_after(retry_after_ms);
+                Order::Refuse { id, n, fault }
+            };
+            return Decision { order, kind, limited: scope };
+        }
+        let order = match parsed {
+            Ok(inbound) => order(inbound),
+            Err(rejected) => match rejected.rejected {
+                Rejected::Refused { id, n, fault } => Order::Refuse { id, n, fault },
+                Rejected::Malformed => Order::Close(Ending::Malformed),
+            },
+        };
+        Decision { order, kind, limited: None }
+    }
+
+    /// The limit that a message is over, if one, and when to come back. `None` as the scope: dropped in silence.
+    fn over(&self, kind: Option<Kind>, bytes: usize) -> Option<(Option<RateScope>, u64)> {
+        let size = u32::try_from(bytes).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        if let Some(wait) = take(self.bytes.as_ref(), size) {
+            return Some((Some(RateScope::Bytes), wait));
+        }
+        let (bucket, scope) = match kind {
+            Some(Kind::Notify) => (&self.notify, None),
+            Some(Kind::Signal) => (&self.signals, Some(RateScope::Signals)),
+            _ => (&self.messages, Some(RateScope::Messages)),
+        };
+        take(bucket.as_ref(), NonZeroU32::MIN).map(|wait| (scope, wait))
+    }
+}
+
+fn order(inbound: Inbound) -> Order {
+    let Inbound { id, n, message, .. } = inbound;
+    match message {
+        Message::Say { kind, data } => Order::Say { id, n, kind, data },
+        Message::Do(verb) => Order::Do { id, n, verb },
+        Message::Relay(relayed) => Order::Relay { id, relayed },
+        Message::History(request) => Order::History { id, request },
+        Message::Participants { after, limit } => Order::Participants { id, after, limit },
+        Message::Ping { t0 } => Order::Pong { id, t0 },
+        Message::Refresh { token } => Order::Refresh { id, token },
+        Message::Leave => Order::Leave,
+        Message::Report => Order::Ignore,
+        Message::Hello(_) => Order::Refuse { id, n, fault: Fault::field("type", "hello was said already") },
+    }
+}
+
+/// Takes tokens; milliseconds to wait when they are not there.
+fn take(bucket: Option<&Bucket>, tokens: NonZeroU32) -> Option<u64> {
+    let bucket = bucket?;
+    match bucket.check_n(tokens) {
+        Ok(Ok(())) => None,
+        Ok(Err(until)) => {
+            let wait = until.wait_time_from(bucket.clock().now());
+            Some(crate::model::time::millis(wait).max(1))
+        }
+        // More than the bucket ever holds: the settings refuse such a bucket, so this is a message over its own bound.
+        Err(_) => Some(crate::model::time::millis(WINDOW)),
+    }
+}
+
+fn bucket(limit: RateLimit) -> Option<Bucket> {
+    let RateLimit::At(rate) = limit else { return None };
+    let count = NonZeroU32::new(rate.count)?;
+    let quota = Quota::with_period(rate.per / count.get())?.allow_burst(NonZeroU32::new(rate.burst)?);
+    Some(RateLimiter::direct(quota))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(messages: RateLimit) -> Machine {
+        Machine::new(Rates { messages, signals: RateLimit::Off, bytes: RateLimit::Off })
+    }
+
+    fn slow(burst: u32) -> RateLimit {
+        RateLimit::At(Rate { count: 1, per: Duration::from_secs(3600), burst })
+    }
+
+    #[test]
+    fn a_message_over_its_rate_is_refused_and_told_when_to_come_back() {
+        let mut machine = machine(slow(1));
+        let now = Instant::now();
+        let chat = r#"{"type":"chat","id":"a","n":1,"data":{"text":"hi"}}"#;
+        assert!(matches!(machine.text(chat, now).order, Order::Say { n: Some(1), .. }));
+        let decision = machine.text(chat, now);
+        assert_eq!(decision.limited, Some(RateScope::Messages));
+        let Order::Refuse { id, n, fault } = decision.order else { panic!("refused") };
+        assert_eq!((id.as_deref(), n, fault.code), (Some("a"), Some(1), Code::RateLimited));
+        assert!(fault.retry_after_ms.is_some_and(|ms| ms > 3_000_000));
+    }
+
+    #[test]
+    fn who_goes_on_and_on_is_ended() {
+        let mut machine = machine(slow(1));
+        let now = Instant::now();
+        let orders: Vec<_> = (0..102).map(|_| machine.text(r#"{"type":"leave"}"#, now).order).collect();
+        assert!(matches!(orders[100], Order::Refuse { .. }));
+        assert!(matches!(orders[101], Order::Close(Ending::RateAbused)));
+        let later = now + WINDOW;
+        assert!(matches!(machine.text(r#"{"type":"leave"}"#, later).order, Order::Refuse { .. }));
+    }
+
+    #[test]
+    fn notifications_are_dropped_in_silence() {
+        let mut machine = machine(RateLimit::Off);
+        let notify = r#"{"type":"notify","data":{"topic":"typing","body":{"on":true}}}"#;
+        let orders: Vec<_> = (0..60).map(|_| machine.text(notify, Instant::now()).order).collect();
+        assert!(matches!(orders[39], Order::Relay { .. }));
+        assert!(matches!(orders[59], Order::Ignore));
+    }
+
+    #[test]
+    fn control_frames_are_few() {
+        let mut machine = machine(RateLimit::Off);
+        let now = Instant::now();
+        assert!((0..20).all(|_| machine.control(now).is_ok()));
+        assert_eq!(machine.control(now), Err(Ending::RateAbused));
+    }
+
+    #[test]
+    fn what_is_no_object_ends_the_connection() {
+        for text in ["", "null", "[]", "\"x\"", "7", "{", &"[".repeat(60_000)] {
+            let order = machine(RateLimit::Off).text(text, Instant::now()).order;
+            assert!(matches!(order, Order::Close(Ending::Malformed)), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn a_second_hello_is_a_field_error() {
+        let hello = r#"{"type":"hello","token":"x"}"#;
+        let order = machine(RateLimit::Off).text(hello, Instant::now()).order;
+        assert!(matches!(order, Order::Refuse { fault: Fault { code: Code::InvalidRequest, .. }, .. }));
+    }
+}

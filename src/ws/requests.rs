@@ -1,0 +1,119 @@
+//! Carrying out what the machine ordered: each answer goes to the outbox when it is there, and the connection never waits for it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::machine::Order;
+use crate::gateway::Gateway;
+use crate::gateway::error::GatewayError;
+use crate::gateway::publish::Answer;
+use crate::hub::outbox::Outbox;
+use crate::model::id::ParticipantId;
+use crate::model::seat::{Participant, Seat};
+use crate::protocol::inbound::{HistoryRequest, Relayed};
+use crate::protocol::outbound;
+use crate::protocol::problem::Fault;
+
+/// A greeted connection's means to act.
+#[derive(Clone)]
+pub(super) struct Actor {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) seat: Seat,
+}
+
+impl Actor {
+    /// Starts what an order asks for. Every order that is owed an answer gets exactly one.
+    pub(super) fn carry_out(&self, order: Order) {
+        match order {
+            Order::Say { id, n, kind, data } => {
+                let respond = self.owe(id, n);
+                self.gateway.submit_words(self.seat, n, kind, &data, respond);
+            }
+            Order::Do { id, n, verb } => {
+                let respond = self.owe(id, n);
+                self.gateway.submit_verb(self.seat, n, verb, respond);
+            }
+            Order::Relay { id, relayed } => self.relay(id, relayed),
+            Order::History { id, request } => self.history(id, request),
+            Order::Participants { id, after, limit } => self.participants(id, after, limit),
+            Order::Pong { id, t0 } => {
+                let now = self.gateway.now();
+                self.outbox.send("pong", &outbound::pong(id.as_deref(), &t0, now, self.gateway.now()));
+            }
+            Order::Refuse { id, n, fault } => self.refuse(id.as_deref(), n, &fault),
+            // The connection's own business.
+            Order::Refresh { .. } | Order::Leave | Order::Close(_) | Order::Ignore => {}
+        }
+    }
+
+    pub(super) fn refuse(&self, id: Option<&str>, n: Option<u64>, fault: &Fault) {
+        self.outbox.send("error", &outbound::error(id, n, fault));
+    }
+
+    pub(super) fn reply(&self, id: Option<&str>, data: &impl Serialize) {
+        self.outbox.send("reply", &outbound::reply(id, data));
+    }
+
+    fn owe(&self, id: Option<String>, n: Option<u64>) -> impl FnOnce(Answer) + Send + 'static {
+        let outbox = self.outbox.clone();
+        outbox.owe();
+        move |answer| {
+            match answer {
+                Answer::Acked { at, duplicate } => {
+                    outbox.send("ack", &outbound::ack(id.as_deref(), n, at, duplicate));
+                }
+                Answer::Refused(fault) => outbox.send("error", &outbound::error(id.as_deref(), n, &fault)),
+            }
+            outbox.paid();
+        }
+    }
+
+    fn relay(&self, id: Option<String>, relayed: Relayed) {
+        let actor = self.clone();
+        actor.outbox.owe();
+        self.gateway.tracker().spawn(async move {
+            if let Err(error) = actor.gateway.relay(actor.seat, relayed).await {
+                actor.refuse(id.as_deref(), None, &error.fault());
+            }
+            actor.outbox.paid();
+        });
+    }
+
+    fn history(&self, id: Option<String>, request: HistoryRequest) {
+        self.answer(id, |actor| async move {
+            let page = actor.gateway.history(actor.seat.session, request).await?;
+            Ok(outbound::entries(page.history.epoch, page.history.head, &page.entries))
+        });
+    }
+
+    fn participants(&self, id: Option<String>, after: Option<ParticipantId>, limit: usize) {
+        #[derive(Serialize)]
+        struct Roster {
+            participants: Vec<Participant>,
+        }
+        self.answer(id, move |actor| async move {
+            let participants = actor.gateway.participants(actor.seat.session, after, limit).await?;
+            Ok(Roster { participants })
+        });
+    }
+
+    /// Answers a request from a tracked task.
+    fn answer<F, D>(&self, id: Option<String>, work: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = Result<D, GatewayError>> + Send + 'static,
+        D: Serialize + Send,
+    {
+        let actor = self.clone();
+        actor.outbox.owe();
+        let work = work(self.clone());
+        self.gateway.tracker().spawn(async move {
+            match work.await {
+                Ok(data) => actor.reply(id.as_deref(), &data),
+                Err(error) => actor.refuse(id.as_deref(), None, &error.fault()),
+            }
+            actor.outbox.paid();
+        });
+    }
+}

@@ -1,0 +1,44 @@
+//! The suite on memory: a store in this process, whose clock is turned by hand.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use watchparty::backend::Backend;
+use watchparty::backend::clock::ClusterClock;
+use watchparty::backend::log::Deliver;
+use watchparty::backend::memory::{Memory, MemorySettings, memory};
+
+use crate::harness::{HISTORY_ENTRIES, Harness, Store};
+
+/// A harness on a store of its own.
+pub(crate) async fn start() -> Harness {
+    Harness::new(Box::new(InMemory { clock: Arc::new(ClusterClock::new()), store: OnceLock::new() })).await
+}
+
+struct InMemory {
+    clock: Arc<ClusterClock>,
+    /// Made with the first node.
+    store: OnceLock<Arc<Memory>>,
+}
+
+#[async_trait]
+impl Store for InMemory {
+    async fn connect(&self, deliver: Arc<dyn Deliver>) -> Backend {
+        if let Some(store) = self.store.get() {
+            return store.node(deliver);
+        }
+        let settings = MemorySettings { history_entries: HISTORY_ENTRIES };
+        let (backend, store) = memory(settings, Arc::clone(&self.clock), deliver);
+        assert!(self.store.set(store).is_ok(), "the first node is connected alone");
+        backend
+    }
+
+    fn pass(&self, time: Duration) {
+        let reference = Duration::from_millis(self.clock.now().0).saturating_add(time);
+        self.clock.correct(reference, Duration::ZERO);
+    }
+
+    /// A store in memory leaves nothing behind.
+    async fn finish(&self) {}
+}

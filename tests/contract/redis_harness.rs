@@ -1,0 +1,68 @@
+//! The suite on Redis: a `redis-server` of its own for each case, whose clock runs by itself.
+//!
+//! Responsible for connecting nodes, for ending their tasks, and for the promise that no key stays for ever. A server per case, because
+//! one takes 20 ms to start and cases cannot then disturb each other; starting and ending it is the support's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use watchparty::backend::Backend;
+use watchparty::backend::log::Deliver;
+use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, Surroundings, connect};
+use watchparty::metrics::Metrics;
+use watchparty::metrics::label::BackendKind;
+use watchparty::metrics::process::Build;
+use watchparty::model::id::NodeId;
+
+use crate::harness::{HISTORY_ENTRIES, Harness, Store};
+use crate::support::redis_server::RedisServer;
+use crate::support::wait;
+
+/// A harness on a Redis of its own.
+pub(crate) async fn start() -> Harness {
+    let server = RedisServer::start().await;
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    Harness::new(Box::new(OnRedis { server, stop, tracker })).await
+}
+
+struct OnRedis {
+    server: RedisServer,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+#[async_trait]
+impl Store for OnRedis {
+    async fn connect(&self, deliver: Arc<dyn Deliver>) -> Backend {
+        let settings = RedisSettings {
+            target: RedisTarget::plain("127.0.0.1", self.server.port()),
+            prefix: String::from("wp"),
+            node: NodeId::new_random(),
+            history_entries: HISTORY_ENTRIES,
+            durability: None,
+            on_outage: OnOutage::Allow,
+        };
+        let build = Build { version: "contract", revision: "contract", backend: BackendKind::Redis };
+        let metrics = Metrics::new(build, tokio::runtime::Handle::current());
+        let (stop, tracker) = (self.stop.clone(), &self.tracker);
+        let surroundings = Surroundings { deliver, stop, tracker, metrics: &metrics, clock: Arc::default() };
+        let backend = connect(settings, surroundings).expect("settings that can work");
+        let mut health = backend.health.clone();
+        let up = wait::soon("the link to Redis", health.wait_for(|health| health.up)).await;
+        drop(up.expect("the adapter watches"));
+        backend
+    }
+
+    /// Redis has its own clock.
+    fn pass(&self, _time: Duration) {}
+
+    async fn finish(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        wait::soon("the adapter's tasks to end", self.tracker.wait()).await;
+        assert_eq!(self.server.keys_without_ttl().await, [""; 0], "keys that would stay for ever");
+    }
+}

@@ -1,0 +1,38 @@
+//! What takes minutes: only where time can be made to pass.
+
+use std::time::Duration;
+
+use watchparty::backend::log::{Cut, Dedup, Effect, IdempotencyKey, Publish, Published};
+use watchparty::backend::membership::RECLAIM;
+use watchparty::model::entry::Seq;
+
+use crate::harness::Harness;
+use crate::party::{Party, ROOMY, TTL, accepted, event};
+
+pub(crate) async fn a_claim_runs_out(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let guest = party.guest().await.seat;
+    harness.pass(RECLAIM).await;
+    party.join(party.host).await;
+    assert_eq!(party.host_now().await.0, guest.participant);
+}
+
+pub(crate) async fn an_ended_log_is_forgotten(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    accepted(&party.effect(Effect::End).await);
+    harness.pass(Duration::from_secs(59)).await;
+    assert_eq!(party.entries().await.len(), 1);
+    harness.pass(Duration::from_secs(1)).await;
+    assert_eq!(party.backend.log.read(party.id, Cut::After(Seq::ZERO), 9).await.expect("answers"), None);
+}
+
+pub(crate) async fn keys_are_forgotten_with_the_time_to_live(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let keyed = || Publish { dedup: Dedup::Key(IdempotencyKey([7; 16])), ..event("keyed") };
+    accepted(&party.publish(keyed()).await);
+    harness.pass(TTL - Duration::from_secs(60)).await;
+    assert!(matches!(party.publish(keyed()).await, Published::Duplicate(_)));
+    party.fill(1).await;
+    harness.pass(Duration::from_secs(60)).await;
+    accepted(&party.publish(keyed()).await);
+}

@@ -1,0 +1,433 @@
+//! A TCP proxy on loopback that a test can break and mend while connections run through it.
+//!
+//! It knows bytes, not Redis or WebSocket. One task owns both sockets of a connection, so a cut is one decision;
+//! faults are a value ([`Plan`]) in a `watch`, so each takes effect on live connections at once. Two honesties:
+//! a connection that had bytes swallowed is reset by `heal`, because no network delivers a stream with a hole; and
+//! a refused connection is accepted and reset, because giving the port back would let another process take it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::wait;
+
+/// Most bytes taken in one read.
+const CHUNK: usize = 16 * 1024;
+
+/// Bytes one direction may hold back for a delay; without a delay it holds one chunk, so that a slow reader is
+/// felt by the sender and not hidden in the proxy.
+const HELD_BYTES: usize = 1024 * 1024;
+
+/// The two ways through the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the side that connected to the server behind the proxy.
+    Up,
+    /// From that server back.
+    Down,
+}
+
+/// What happens to bytes of one direction.
+#[derive(Debug, Clone, Default)]
+struct Lane {
+    /// Read and thrown away.
+    swallow: bool,
+    /// Not read at all: the kernel's buffers fill and the sender feels it.
+    pause: bool,
+    /// Held back for the first, plus up to the second at random; order is kept.
+    delay: Option<(Duration, Duration)>,
+    /// Written in pieces of at most so many bytes, each a write of its own.
+    slice: Option<usize>,
+    /// Bytes per second.
+    rate: Option<u64>,
+    /// Bytes until the connection that carries the last of them is closed; once.
+    close_after: Option<Arc<AtomicU64>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Plan {
+    refuse: bool,
+    /// Raised by a cut: connections born under another number are reset.
+    generation: u64,
+    up: Lane,
+    down: Lane,
+}
+
+impl Plan {
+    fn lane(&self, direction: Direction) -> &Lane {
+        match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        }
+    }
+
+    fn lane_mut(&mut self, direction: Direction) -> &mut Lane {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    accepted: AtomicU64,
+    open: AtomicUsize,
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
+/// The proxy; ends its listener and all its connections when dropped.
+pub struct ChaosProxy {
+    addr: SocketAddr,
+    plan: watch::Sender<Plan>,
+    counts: Arc<Counts>,
+    _accept: JoinSet<()>,
+}
+
+impl ChaosProxy {
+    /// Listens on a free loopback port and passes everything to `target`.
+    pub async fn start(target: SocketAddr) -> ChaosProxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let plan = watch::Sender::new(Plan::default());
+        let counts = Arc::new(Counts::default());
+        let mut accept = JoinSet::new();
+        accept.spawn(accept_all(listener, target, plan.subscribe(), Arc::clone(&counts)));
+        ChaosProxy { addr, plan, counts, _accept: accept }
+    }
+
+    /// [`ChaosProxy::start`] in front of a loopback port.
+    pub async fn to_port(port: u16) -> ChaosProxy {
+        ChaosProxy::start(SocketAddr::from(([127, 0, 0, 1], port))).await
+    }
+
+    /// Where to connect.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The port of [`ChaosProxy::addr`].
+    pub fn port(&self) -> u16 {
+        self.addr.port()
+    }
+
+    /// All faults end and new connections are welcome; connections that lost bytes are reset.
+    pub fn heal(&self) {
+        self.change(|plan| *plan = Plan { generation: plan.generation, ..Plan::default() });
+    }
+
+    /// Resets (RST) every connection and, until [`ChaosProxy::heal`], every new one.
+    pub fn cut(&self) {
+        self.change(|plan| {
+            plan.generation += 1;
+            plan.refuse = true;
+        });
+    }
+
+    /// Resets every connection; new ones pass.
+    pub fn reset_connections(&self) {
+        self.change(|plan| plan.generation += 1);
+    }
+
+    /// Silence without a RST: connections stay open, new ones are accepted, and no byte comes out on either side.
+    pub fn blackhole(&self) {
+        self.change(|plan| {
+            plan.up.swallow = true;
+            plan.down.swallow = true;
+        });
+    }
+
+    /// Swallows one direction only: with `Down`, the server hears and is not heard.
+    pub fn half_open(&self, silent: Direction) {
+        self.change(|plan| plan.lane_mut(silent).swallow = true);
+    }
+
+    /// Stops reading one direction, or goes on; nothing is lost, the sender's buffers fill.
+    pub fn pause(&self, direction: Direction, paused: bool) {
+        self.change(|plan| plan.lane_mut(direction).pause = paused);
+    }
+
+    /// Holds bytes of both directions back for `base` plus up to `jitter`, each way.
+    pub fn delay(&self, base: Duration, jitter: Duration) {
+        self.change(|plan| {
+            plan.up.delay = Some((base, jitter));
+            plan.down.delay = Some((base, jitter));
+        });
+    }
+
+    /// Writes one direction in pieces of at most `bytes`.
+    pub fn slice(&self, direction: Direction, bytes: usize) {
+        assert!(bytes > 0, "a piece has at least one byte");
+        self.change(|plan| plan.lane_mut(direction).slice = Some(bytes));
+    }
+
+    /// Lets `bytes_per_second` of one direction through.
+    pub fn rate(&self, direction: Direction, bytes_per_second: u64) {
+        assert!(bytes_per_second > 0, "for no bytes at all there is `pause`");
+        self.change(|plan| plan.lane_mut(direction).rate = Some(bytes_per_second));
+    }
+
+    /// Once: after `bytes` more of one direction went through, the connection that carried the last is closed. The
+    /// receiver gets all of them and an orderly end; the sender gets a RST and nothing that was answered.
+    pub fn close_after(&self, direction: Direction, bytes: u64) {
+        assert!(bytes > 0, "to close at once there is `reset_connections`");
+        self.change(|plan| plan.lane_mut(direction).close_after = Some(Arc::new(AtomicU64::new(bytes))));
+    }
+
+    /// Connections accepted so far, refused ones included.
+    pub fn accepted(&self) -> u64 {
+        self.counts.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections open now.
+    pub fn open(&self) -> usize {
+        self.counts.open.load(Ordering::SeqCst)
+    }
+
+    /// Bytes read from one side so far, swallowed ones included.
+    pub fn bytes(&self, direction: Direction) -> u64 {
+        counter(&self.counts, direction).load(Ordering::SeqCst)
+    }
+
+    /// Waits until exactly `count` connections are open.
+    pub async fn wait_open(&self, count: usize) {
+        let what = format!("{count} connections through the proxy");
+        wait::until(&what, || std::future::ready((self.open() == count).then_some(()))).await;
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut Plan)) {
+        self.plan.send_modify(apply);
+    }
+}
+
+fn counter(counts: &Counts, direction: Direction) -> &AtomicU64 {
+    match direction {
+        Direction::Up => &counts.up,
+        Direction::Down => &counts.down,
+    }
+}
+
+/// Counts a connection as open for as long as it lives.
+struct Open(Arc<Counts>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn accept_all(
+    listener: TcpListener,
+    target: SocketAddr,
+    plan: watch::Receiver<Plan>,
+    counts: Arc<Counts>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((client, _)) = accepted else { continue };
+                counts.accepted.fetch_add(1, Ordering::SeqCst);
+                if plan.borrow().refuse {
+                    reset(&client);
+                    continue;
+                }
+                counts.open.fetch_add(1, Ordering::SeqCst);
+                connections.spawn(carry(client, target, plan.clone(), Open(Arc::clone(&counts))));
+            }
+            Some(ended) = connections.join_next() => {
+                ended.expect("a proxied connection ends, it does not panic");
+            }
+        }
+    }
+}
+
+/// Why a connection through the proxy ends.
+enum End {
+    /// Both sides said goodbye: nothing is left to do.
+    Quiet,
+    /// A side failed or a fault asks for it: both sides are reset.
+    Reset,
+    /// The receiver of this direction has its bytes and an orderly end, the sender is reset.
+    ClosedAfter(Direction),
+}
+
+/// One connection, from its acceptance to its end.
+async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Receiver<Plan>, open: Open) {
+    let generation = plan.borrow_and_update().generation;
+    let Ok(mut server) = TcpStream::connect(target).await else {
+        return reset(&client);
+    };
+    // A proxy adds no delay of its own; the sockets exist, so this cannot fail in a way that matters.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let end = {
+        let (client_read, client_write) = client.split();
+        let (server_read, server_write) = server.split();
+        let mut up = Pump::new(Direction::Up, plan.clone(), &open.0);
+        let mut down = Pump::new(Direction::Down, plan.clone(), &open.0);
+        let both = async {
+            tokio::try_join!(up.run(client_read, server_write), down.run(server_read, client_write))
+        };
+        tokio::select! {
+            ended = both => match ended { Ok(_) => End::Quiet, Err(end) => end },
+            _ = plan.wait_for(|plan| plan.generation != generation) => End::Reset,
+        }
+    };
+    match end {
+        End::Quiet => {}
+        End::ClosedAfter(Direction::Up) => reset(&client),
+        End::ClosedAfter(Direction::Down) => reset(&server),
+        End::Reset => {
+            reset(&client);
+            reset(&server);
+        }
+    }
+}
+
+/// Makes the drop of `stream` a RST.
+fn reset(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        eprintln!("chaos proxy: a connection will end with FIN where RST was meant: {error}");
+    }
+}
+
+/// One direction of one connection.
+struct Pump<'a> {
+    direction: Direction,
+    plan: watch::Receiver<Plan>,
+    counts: &'a Counts,
+    held: VecDeque<(Instant, Vec<u8>)>,
+    held_bytes: usize,
+    /// The sender has ended its side.
+    ended: bool,
+    /// Bytes were swallowed: this stream can never be whole again.
+    holed: bool,
+}
+
+impl<'a> Pump<'a> {
+    fn new(direction: Direction, mut plan: watch::Receiver<Plan>, counts: &'a Counts) -> Pump<'a> {
+        plan.mark_changed();
+        Pump { direction, plan, counts, held: VecDeque::new(), held_bytes: 0, ended: false, holed: false }
+    }
+
+    async fn run(&mut self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), End> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let lane = self.plan.borrow_and_update().lane(self.direction).clone();
+            if lane.swallow {
+                self.forget_held();
+            } else if self.holed {
+                return Err(End::Reset);
+            } else if self.ended && self.held.is_empty() {
+                return to.shutdown().await.map_err(|_| End::Reset);
+            }
+            let due = self.held.front().map(|(due, _)| *due);
+            tokio::select! {
+                // Faults first: a plan set before a byte was sent applies to that byte.
+                biased;
+                changed = self.plan.changed() => changed.map_err(|_| End::Reset)?,
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)),
+                    if due.is_some() && !lane.pause => self.write_front(&lane, &mut to).await?,
+                read = from.read(&mut buffer), if !lane.pause && !self.ended && self.has_room(&lane) => {
+                    let count = read.map_err(|_| End::Reset)?;
+                    self.take(&buffer[..count], &lane);
+                }
+            }
+        }
+    }
+
+    fn has_room(&self, lane: &Lane) -> bool {
+        if lane.delay.is_some() { self.held_bytes < HELD_BYTES } else { self.held.is_empty() }
+    }
+
+    fn forget_held(&mut self) {
+        self.holed |= !self.held.is_empty();
+        self.held.clear();
+        self.held_bytes = 0;
+    }
+
+    /// Accepts what was read; nothing read is the end of the sender's side.
+    fn take(&mut self, bytes: &[u8], lane: &Lane) {
+        if bytes.is_empty() {
+            self.ended = true;
+            return;
+        }
+        counter(self.counts, self.direction).fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        if lane.swallow {
+            self.holed = true;
+            return;
+        }
+        let wait = lane.delay.map_or(Duration::ZERO, |(base, jitter)| base + jitter.mul_f64(fastrand::f64()));
+        // Never before its predecessor: jitter bends time, not order.
+        let due = (Instant::now() + wait).max(self.held.back().map_or_else(Instant::now, |(due, _)| *due));
+        self.held_bytes += bytes.len();
+        self.held.push_back((due, bytes.to_vec()));
+    }
+
+    async fn write_front(&mut self, lane: &Lane, to: &mut WriteHalf<'_>) -> Result<(), End> {
+        let Some((_, bytes)) = self.held.pop_front() else { return Ok(()) };
+        self.held_bytes -= bytes.len();
+        let (allowed, last) = budget(lane, bytes.len());
+        let step = lane.slice.unwrap_or(CHUNK).min(lane.rate.map_or(CHUNK, rate_step));
+        for piece in bytes[..allowed].chunks(step) {
+            to.write_all(piece).await.map_err(|_| End::Reset)?;
+            if let Some(rate) = lane.rate {
+                // The fault itself is that time passes.
+                tokio::time::sleep(Duration::from_secs_f64(piece.len() as f64 / rate as f64)).await;
+            }
+        }
+        if last { Err(End::ClosedAfter(self.direction)) } else { Ok(()) }
+    }
+}
+
+/// Twenty writes a second: smooth enough to look like a thin line, few enough to cost nothing.
+fn rate_step(rate: u64) -> usize {
+    usize::try_from(rate / 20).unwrap_or(CHUNK).clamp(1, CHUNK)
+}
+
+/// How many of `length` bytes may pass, and whether the connection closes behind them.
+fn budget(lane: &Lane, length: usize) -> (usize, bool) {
+    let Some(left) = &lane.close_after else { return (length, false) };
+    let before = left
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.saturating_sub(length as u64)))
+        .expect("the closure always answers Some");
+    match before {
+        // Spent by an earlier connection: the fault happens once.
+        0 => (length, false),
+        before if before <= length as u64 => (usize::try_from(before).unwrap_or(length), true),
+        _ => (length, false),
+    }
+}
+
+/// A [`ChaosProxy`] in front of something that sends every byte back, for tests of the proxy.
+pub async fn echo_behind_proxy() -> (ChaosProxy, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut echoes = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            echoes.spawn(async move {
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await
+            });
+        }
+    });
+    (ChaosProxy::start(target).await, tasks)
+}
+
+/// Whether an error is what a RST looks like from either end.
+pub fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
