@@ -7,6 +7,5 @@
 mod keeping;
 mod links;
 mod restarts;
-#[path = "../it/support/mod.rs"]
 mod support;
 mod world;

@@ -146,12 +146,6 @@ impl Node {
         self.heard().into_iter().filter_map(of).collect()
     }
 
-    /// The numbers of the announced entries.
-    pub(crate) fn seqs(&self, session: SessionId) -> Vec<u64> {
-        let numbers = |one: Announcement| (0..one.records.len()).map(move |at| one.first.plus(at).0);
-        self.announced(session).into_iter().flat_map(numbers).collect()
-    }
-
     /// The data of the announced entries that are texts.
     pub(crate) fn texts(&self, session: SessionId) -> Vec<String> {
         let records = self.announced(session).into_iter().flat_map(|one| one.records);

@@ -118,6 +118,9 @@ impl Arrivals {
 mod tests {
     use super::*;
     use crate::backend::log::{Announcement, Relay};
+    use crate::metrics::Metrics;
+    use crate::metrics::label::BackendKind;
+    use crate::metrics::process::Build;
     use crate::model::id::ParticipantId;
     use crate::model::seat::Generation;
 
@@ -135,11 +138,16 @@ mod tests {
         }
     }
 
+    fn meters() -> Meters {
+        let build = Build { version: "test", revision: "test", backend: BackendKind::Redis };
+        Meters::new(&Metrics::new(build, tokio::runtime::Handle::current()))
+    }
+
     #[tokio::test]
     async fn what_does_not_fit_is_told_once() {
         let ear = Arc::new(Ear::default());
         let (home, _) = watch::channel(0);
-        let (queue, arrivals) = queue(ear.clone(), home, Arc::new(Meters::new()));
+        let (queue, arrivals) = queue(ear.clone(), home, Arc::new(meters()));
         let (busy, late) = (SessionId::new_random(), SessionId::new_random());
         let frame = || Bytes::from_static(b"w1 r * {}");
         for _ in 0..QUEUED_MAX {
