@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Sockets;
+use super::carrier::Carrier;
 use super::connection::{Arrival, serve};
 use super::upgrade::{Accepted, Refusal, SUBPROTOCOL, WEBSOCKET_VERSION, negotiate};
 use crate::backend::limiter::Scope;
@@ -151,8 +152,8 @@ fn switching(accepted: Accepted) -> Response {
 
 /// The socket itself, taken back from hyper, with what it had read already.
 fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-    Ok((parts.io.into_inner(), parts.read_buf.to_vec()))
+    let parts = upgraded.downcast::<TokioIo<Carrier>>()?;
+    Ok((parts.io.into_inner().into_socket(), parts.read_buf.to_vec()))
 }
 
 /// The token of an `Authorization: Bearer` header. Another scheme is no token, and a `hello` is awaited.

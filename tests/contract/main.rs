@@ -8,6 +8,8 @@ mod memory_harness;
 mod party;
 mod redis_harness;
 mod suite;
+#[path = "../it/support/mod.rs"]
+mod support;
 
 /// Makes one test of each case for one backend: `memory::capacity_is_never_exceeded`.
 macro_rules! run {

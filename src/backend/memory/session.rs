@@ -21,7 +21,7 @@ use crate::model::time::ClusterMs;
 /// How long the log of an ended session can still be read, so that a room that is behind learns of its `session.ended`.
 pub(super) const ENDED_READABLE: Duration = Duration::from_secs(60);
 
-/// A session. `Clone` makes it a model: keep a clone, go on, [`restart`](Self::restart) the clone, and that is a store that lost its tail.
+/// A session. `Clone` makes it a model: keep a clone, go on, `restart` the clone, and that is a store that lost its tail.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) record: SessionRecord,
