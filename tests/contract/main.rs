@@ -112,6 +112,7 @@ macro_rules! suite {
                 reading:
                     a_page_after_a_number_rises_from_it,
                     a_page_before_a_number_ends_below_it,
+                    a_page_of_large_entries_ends_early,
                     the_configured_number_of_entries_is_kept;
             }
         }

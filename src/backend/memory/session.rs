@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::repeats::Repeats;
 use super::seats::Seats;
-use crate::backend::log::{Announcement, Cut, Page};
+use crate::backend::log::{Announcement, Cut, Page, READ_BYTES};
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{History, LINEAGE_KEPT};
 use crate::model::id::{ParticipantId, SessionId};
@@ -178,14 +178,23 @@ impl Session {
 
     /// Reads at most `limit` entries.
     pub(super) fn read(&self, cut: Cut, limit: usize) -> Page {
+        let mut bytes = 0;
+        let mut fits = |entry: &&Entry| {
+            let room = bytes < READ_BYTES;
+            bytes += entry.record.stored().len();
+            room
+        };
         let entries = match cut {
             Cut::After(seq) => {
                 let from = self.entries.partition_point(|entry| entry.seq <= seq);
-                self.entries.range(from..).take(limit).cloned().collect()
+                self.entries.range(from..).take(limit).take_while(&mut fits).cloned().collect()
             }
             Cut::Before(seq) => {
                 let to = self.entries.partition_point(|entry| entry.seq < seq);
-                self.entries.range(to.saturating_sub(limit)..to).cloned().collect()
+                let newest = self.entries.range(..to).rev().take(limit).take_while(&mut fits);
+                let mut entries: Vec<Entry> = newest.cloned().collect();
+                entries.reverse();
+                entries
             }
         };
         Page { history: self.history(), entries }
