@@ -15,6 +15,7 @@ pub mod chaos_proxy;
 pub mod client;
 pub mod mint;
 pub mod node;
+pub mod party;
 pub mod process;
 pub mod raw;
 pub mod redis_server;
