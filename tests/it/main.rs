@@ -5,6 +5,11 @@
 //! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
+mod bad_frames;
+mod bad_http;
+mod bad_messages;
+mod bad_tokens;
+mod bad_upgrade;
 mod capacity;
 mod death;
 mod durability;

@@ -20,4 +20,5 @@ pub mod process;
 pub mod raw;
 pub mod redis_server;
 pub mod resp;
+pub mod single;
 pub mod wait;
