@@ -113,6 +113,7 @@ impl Subscriber {
         let mut board = self.board();
         if board.channels.get(&channel).is_some_and(|wanted| !wanted.confirmed) {
             board.channels.remove(&channel);
+            self.meters.subscriptions.set(board.channels.len() as f64);
         }
     }
 
