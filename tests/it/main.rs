@@ -5,7 +5,14 @@
 //! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
+mod drain;
+mod events;
+mod host;
+mod resume;
+mod sessions;
+mod slow;
 mod support;
 mod support_chaos;
 mod support_redis;
 mod support_wire;
+mod talk;
