@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::support::api::{Answer, bearer};
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::single::{PASSWORD, Party, has_request_id, metric};
 use super::support::raw::{Head, RawClient};
 use super::support::redis_server::RedisServer;
+use super::support::single::{PASSWORD, Party, has_request_id, metric};
 
 /// Sends bytes as they are and reads one answer.
 async fn answer_to(node: &Node, bytes: &[u8]) -> (RawClient, Head) {
@@ -338,9 +338,7 @@ async fn m7_names_and_numbers_out_of_their_range() {
     for name in ["", "  ", "a\0b", "tab\tbed", &"x".repeat(41)] {
         refused("display_name", json!(name)).await;
     }
-    for seats in
-        [json!(0), json!(-1), json!(1_000_000_000), json!(1.5), json!("10"), json!(true)]
-    {
+    for seats in [json!(0), json!(-1), json!(1_000_000_000), json!(1.5), json!("10"), json!(true)] {
         refused("max_participants", seats).await;
     }
     refused("surprise", json!(1)).await;

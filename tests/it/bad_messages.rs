@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::support::client::{Connect, TestClient};
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::single::{Party, metric};
 use super::support::raw::RawFrame;
+use super::support::single::{Party, metric};
 use tokio_tungstenite::tungstenite::Message;
 
 /// Sends a text as it is.
@@ -389,7 +389,11 @@ async fn m9_positions_that_never_were() {
         let headers = [("Authorization", authorization.as_str())];
         let (mut raw, _) = super::support::raw::RawClient::upgrade(party.addr, &path, &headers).await;
         let welcome: Value = raw.read_frame().await.unwrap().json();
-        assert_eq!((&welcome["type"], &welcome["data"]["recovered"]), (&json!("welcome"), &json!(false)), "{query}");
+        assert_eq!(
+            (&welcome["type"], &welcome["data"]["recovered"]),
+            (&json!("welcome"), &json!(false)),
+            "{query}"
+        );
     }
     host.close().await;
 }
