@@ -179,7 +179,7 @@ impl<'c> Live<'c> {
             sockets,
             socket,
             attached,
-            actor: Actor { gateway, outbox: outbox.clone(), seat: attached.seat },
+            actor: Actor::new(gateway, outbox.clone(), attached.seat),
             claims,
             decoder,
             machine: Machine::new(rates),
