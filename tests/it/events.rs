@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::api::bearer;
 use crate::support::event_stream::{EventStream, Item, StreamEvent};
 use crate::support::golden::like;
+use crate::support::mint::random_uuid;
 use crate::support::node::Node;
 use crate::support::session::TestSession;
 
@@ -20,7 +21,7 @@ async fn open(session: &TestSession, token: &str, query: &str, headers: &[(&str,
 /// Publishes over HTTP and returns the seq.
 async fn post(session: &TestSession, token: &str, text: &str) -> u64 {
     let mut headers = bearer(Some(token));
-    headers.push(("idempotency-key".to_owned(), text.to_owned()));
+    headers.push(("idempotency-key".to_owned(), random_uuid()));
     let chat = json!({"type": "chat", "data": {"text": text}});
     let answer = session.api().request("POST", &session.path("/messages"), &headers, Some(chat)).await;
     answer.expect(202)["seq"].as_u64().unwrap()
@@ -49,13 +50,13 @@ async fn a_stream_has_the_frames_a_socket_gets() {
 
     host.client.send(json!({"type": "chat", "n": 1, "data": {"text": "two\nlines"}})).await;
     host.client.send(json!({"type": "event", "data": {"topic": "t", "body": {"a": []}}})).await;
-    host.client.send(json!({"type": "notify", "to": id, "data": {"topic": "call", "body": 1}})).await;
     for kind in ["chat", "event"] {
         let frame = host.client.expect(kind).await;
         let event = stream.event().await;
         assert_eq!((event.event.as_str(), &event.data), (kind, &frame));
         assert_eq!(event.id, Some(format!("{epoch}:{}", frame["seq"])));
     }
+    host.client.send(json!({"type": "notify", "to": id, "data": {"topic": "call", "body": 1}})).await;
     let notify = stream.event().await;
     assert_eq!((notify.event.as_str(), &notify.id), ("notify", &None), "what has no position moves none");
     assert_eq!(notify.data["from"], host.id);
@@ -140,6 +141,8 @@ async fn posts_and_a_stream_are_a_whole_client() {
 async fn the_last_event_says_why_a_stream_ends() {
     let node = Node::start(&[]).await;
     let session = TestSession::create(&node).await;
+    // Whoever comes first into an empty session is its host.
+    let _host = session.host().await;
     let host = bearer(Some(&session.host_token));
     let (kicked, token) = session.participant();
     let mut stream = open(&session, &token, "", &[]).await;

@@ -125,20 +125,20 @@ async fn who_cannot_go_on_is_told_why_and_starts_at_the_head() {
     let head = session.head().await;
     assert_eq!(head, start + 150);
     let stranger = "d3d94468-02a4-4325-9b1d-3a4e5f6a7b8c";
-    let cases: &[(Option<(&str, u64)>, &str)] = &[
+    // Where from, as far from the head.
+    let cases: &[(Option<(&str, i64)>, &str)] = &[
         (None, "fresh"),
-        (Some((stranger, 5)), "unknown_epoch"),
-        (Some(("not an epoch", 5)), "unknown_epoch"),
-        (Some((&epoch, head + 1)), "diverged"),
-        (Some((&epoch, head + 1_000_000)), "diverged"),
-        (Some((&epoch, start)), "trimmed"),
-        (Some((&epoch, 0)), "trimmed"),
-        (Some((&epoch, head - 101)), "trimmed"),
+        (Some((stranger, -5)), "unknown_epoch"),
+        (Some(("not an epoch", -5)), "unknown_epoch"),
+        (Some((&epoch, 1)), "diverged"),
+        (Some((&epoch, 1_000_000)), "diverged"),
+        (Some((&epoch, -150)), "trimmed"),
+        (Some((&epoch, -101)), "trimmed"),
     ];
     for (resume, reason) in cases {
         let mut connect = session.connect(&member.token);
-        if let Some((epoch, seq)) = resume {
-            connect = connect.resume(epoch, *seq);
+        if let Some((epoch, beyond)) = resume {
+            connect = connect.resume(epoch, session.head().await.checked_add_signed(*beyond).unwrap());
         }
         let (mut back, welcome) = connect.welcomed().await;
         let data = &welcome["data"];

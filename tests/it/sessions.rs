@@ -95,6 +95,7 @@ async fn a_session_is_shown_to_anyone_and_its_people_to_those_who_belong() {
 async fn a_host_changes_the_session_and_everyone_is_told() {
     let node = Node::start(&[]).await;
     let session = TestSession::create(&node).await;
+    let _host = session.host().await;
     let mut member = session.member().await;
     let change = json!({"name": "Another film", "password": "changed-it", "locked": true, "max_participants": 4, "control": "host"});
     let changed = session.call("PATCH", "", &session.host_token, Some(change)).await.expect(200);
@@ -122,6 +123,7 @@ async fn a_host_changes_the_session_and_everyone_is_told() {
 async fn a_host_ends_the_session() {
     let node = Node::start(&[]).await;
     let session = TestSession::create(&node).await;
+    let _host = session.host().await;
     let mut member = session.member().await;
     session.call("DELETE", "", &member.token, None).await.problem(403, "forbidden");
     let answer = session.call("DELETE", "", &session.host_token, None).await;
