@@ -60,6 +60,19 @@ impl Scene {
         }
     }
 
+    /// The first node's room has read the log because of its link, and not because something newer came.
+    async fn wait_for_resync(&self) {
+        let api = self.cluster.nodes[0].api();
+        wait::until("a resync because of the link", || async move {
+            let page = api.get("/metrics", None).await;
+            let text = String::from_utf8_lossy(&page.bytes).into_owned();
+            let count =
+                text.lines().find_map(|line| line.strip_prefix("watchparty_resyncs_total{cause=\"link\"} "));
+            (count.expect("there from the start") != "0").then_some(())
+        })
+        .await;
+    }
+
     /// Both listeners have everything up to `end`, once, in order, without a reset.
     async fn assert_whole(&mut self, end: u64) {
         let from = self.from;
@@ -113,6 +126,7 @@ async fn outage(break_link: fn(&ChaosProxy)) {
 
     scene.proxy().heal();
     scene.cluster.nodes[0].wait_ready().await;
+    scene.wait_for_resync().await;
     say(&mut scene.near, 2, "near 2").await;
     say(&mut scene.near, 3, "near 3").await;
     let end = seq(&say(&mut scene.far, 4, "far 4").await["data"]);
@@ -133,6 +147,18 @@ async fn a_silent_link_is_noticed_and_costs_nothing_else() {
 #[tokio::test]
 async fn a_link_that_stalls_one_way_recovers_on_its_own() {
     outage(|proxy| proxy.pause(Direction::Down, true)).await;
+}
+
+#[tokio::test]
+async fn a_stall_that_ends_in_the_moment_it_is_noticed_is_over() {
+    // The reply to a marker that was on its way when the link was given up belongs to no link, and must not cost the next one.
+    let mut scene = Scene::set().await;
+    scene.proxy().pause(Direction::Down, true);
+    scene.cluster.nodes[0].wait_ready_is(503).await;
+    scene.proxy().heal();
+    scene.cluster.nodes[0].wait_ready().await;
+    let end = seq(&say(&mut scene.near, 1, "near 1").await["data"]);
+    scene.assert_whole(end).await;
 }
 
 #[tokio::test]
