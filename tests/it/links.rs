@@ -150,15 +150,35 @@ async fn a_link_that_stalls_one_way_recovers_on_its_own() {
 }
 
 #[tokio::test]
-async fn a_stall_that_ends_in_the_moment_it_is_noticed_is_over() {
-    // The reply to a marker that was on its way when the link was given up belongs to no link, and must not cost the next one.
+async fn a_deaf_subscriber_is_noticed_replaced_and_made_up_for() {
     let mut scene = Scene::set().await;
-    scene.proxy().pause(Direction::Down, true);
-    scene.cluster.nodes[0].wait_ready_is(503).await;
-    scene.proxy().heal();
-    scene.cluster.nodes[0].wait_ready().await;
-    let end = seq(&say(&mut scene.near, 1, "near 1").await["data"]);
+    // A node opens two connections, the second one to listen.
+    assert_eq!(scene.proxy().accepted(), 2);
+    scene.proxy().deafen(2);
+    let mut end = 0;
+    for n in 1..=10 {
+        // Publishing works, through the deaf node too, and nothing tells it that it hears nothing: only its own marker does.
+        end = seq(&say(&mut scene.near, n, &format!("near {n}")).await["data"]);
+    }
+    scene.wait_for_resync().await;
     scene.assert_whole(end).await;
+    scene.from = end;
+    // One replacement is enough: a probe that judged the next connection too would never see the end of it.
+    scene.cluster.nodes[0].wait_ready().await;
+    let again = seq(&say(&mut scene.far, 1, "far 1").await["data"]);
+    scene.assert_whole(again).await;
+    let home = wait::until("a marker to come home", || async {
+        let page = scene.cluster.nodes[0].api().get("/metrics", None).await;
+        let text = String::from_utf8_lossy(&page.bytes).into_owned();
+        let lines = text.lines().filter(|line| line.starts_with("watchparty_backend_probe_seconds_count "));
+        lines
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .next()
+            .filter(|count| *count >= 3)
+    })
+    .await;
+    assert!(home >= 3, "before it, and after it again");
+    assert_eq!(scene.proxy().accepted(), 3, "one connection was replaced, once");
 }
 
 #[tokio::test]
