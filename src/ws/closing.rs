@@ -25,6 +25,21 @@ pub(super) fn of(violation: Violation) -> Ending {
     }
 }
 
+/// Waits a little for the answers that are owed: who was heard is told what became of it, and it lands before the seat goes.
+pub(super) async fn settle(outbox: &Outbox) {
+    let paid = async {
+        while outbox.owed() > 0 {
+            outbox.hold();
+            // Paid between the two looks: nobody would wake us.
+            if outbox.owed() == 0 {
+                return;
+            }
+            outbox.woken().await;
+        }
+    };
+    let _ = timeout(PATIENCE, paid).await;
+}
+
 /// Says goodbye and waits a little for the answer: a socket dropped with unread bytes would be reset, and the close frame lost.
 pub(super) async fn say_goodbye(socket: &Arc<TcpStream>, outbox: &Outbox, closing: Closing) {
     let frame = match closing {

@@ -79,6 +79,9 @@ pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, mut first: V
     };
 
     if let Some(attached) = attached {
+        if matches!(closing, Closing::Ours(_)) {
+            closing::settle(&outbox).await;
+        }
         let leaving = closing == Closing::Ours(Ending::Left);
         sockets.gateway.detach(attached, outbox.connection, leaving).await;
     }

@@ -5,9 +5,17 @@
 //! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
+mod bad_frames;
+mod bad_http;
+mod bad_messages;
+mod bad_tokens;
+mod bad_upgrade;
 mod capacity;
 mod death;
+mod drain;
 mod durability;
+mod events;
+mod host;
 mod kick;
 mod leftovers;
 mod limits;
@@ -16,8 +24,12 @@ mod metrics;
 mod order;
 mod redis_restart;
 mod redis_trouble;
+mod resume;
+mod sessions;
+mod slow;
 mod support;
 mod support_chaos;
 mod support_redis;
 mod support_wire;
+mod talk;
 mod tls;

@@ -9,9 +9,10 @@
 //!     primary  scripts                   one script, one answer
 //!     link                               one connection: deadlines, what an error means
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
-//!     subscriber  wire                   channels in, announcements up to `Deliver`
+//!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
 //! ```
 
+mod arrivals;
 mod batch;
 mod keys;
 mod limiter;
@@ -134,13 +135,14 @@ pub fn connect_watched(
     let meters = Arc::new(Meters::new(metrics));
     let primary = Arc::new(Primary::new(meters.clone()));
     let keys = Keys::new(&settings.prefix);
-    let (subscriber, arrivals) = Subscriber::new(keys.clone(), settings.node, meters.clone());
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);
+    let (queue, arrivals) = arrivals::queue(deliver.clone(), home, meters.clone());
+    let subscriber = Subscriber::new(keys.clone(), settings.node, queue, meters.clone());
     let home_channel = keys.home(settings.node);
 
-    tracker.spawn(subscriber.clone().deliver(arrivals, deliver.clone(), home, stop.clone()));
+    tracker.spawn(arrivals.run(stop.clone()));
     let supervisor = Supervisor {
         dial,
         home: home_channel.clone(),

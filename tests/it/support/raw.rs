@@ -250,6 +250,14 @@ impl RawClient {
         }
     }
 
+    /// Whether the server has ended the connection by now, as far as can be seen without waiting.
+    pub fn has_ended(&self) -> bool {
+        match self.stream.get_ref().try_read(&mut [0; 1]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Whether the server ends the connection (FIN or RST) without another byte.
     pub async fn ended(&mut self) -> bool {
         matches!(soon("the end", self.stream.read(&mut [0; 1])).await, Ok(0) | Err(_))
