@@ -60,6 +60,19 @@ impl Scene {
         }
     }
 
+    /// The first node's room has read the log because of its link, and not because something newer came.
+    async fn wait_for_resync(&self) {
+        let api = self.cluster.nodes[0].api();
+        wait::until("a resync because of the link", || async move {
+            let page = api.get("/metrics", None).await;
+            let text = String::from_utf8_lossy(&page.bytes).into_owned();
+            let count =
+                text.lines().find_map(|line| line.strip_prefix("watchparty_resyncs_total{cause=\"link\"} "));
+            (count.expect("there from the start") != "0").then_some(())
+        })
+        .await;
+    }
+
     /// Both listeners have everything up to `end`, once, in order, without a reset.
     async fn assert_whole(&mut self, end: u64) {
         let from = self.from;
@@ -113,6 +126,7 @@ async fn outage(break_link: fn(&ChaosProxy)) {
 
     scene.proxy().heal();
     scene.cluster.nodes[0].wait_ready().await;
+    scene.wait_for_resync().await;
     say(&mut scene.near, 2, "near 2").await;
     say(&mut scene.near, 3, "near 3").await;
     let end = seq(&say(&mut scene.far, 4, "far 4").await["data"]);
@@ -133,6 +147,38 @@ async fn a_silent_link_is_noticed_and_costs_nothing_else() {
 #[tokio::test]
 async fn a_link_that_stalls_one_way_recovers_on_its_own() {
     outage(|proxy| proxy.pause(Direction::Down, true)).await;
+}
+
+#[tokio::test]
+async fn a_deaf_subscriber_is_noticed_replaced_and_made_up_for() {
+    let mut scene = Scene::set().await;
+    // A node opens two connections, the second one to listen.
+    assert_eq!(scene.proxy().accepted(), 2);
+    scene.proxy().deafen(2);
+    let mut end = 0;
+    for n in 1..=10 {
+        // Publishing works, through the deaf node too, and nothing tells it that it hears nothing: only its own marker does.
+        end = seq(&say(&mut scene.near, n, &format!("near {n}")).await["data"]);
+    }
+    scene.wait_for_resync().await;
+    scene.assert_whole(end).await;
+    scene.from = end;
+    // One replacement is enough: a probe that judged the next connection too would never see the end of it.
+    scene.cluster.nodes[0].wait_ready().await;
+    let again = seq(&say(&mut scene.far, 1, "far 1").await["data"]);
+    scene.assert_whole(again).await;
+    let home = wait::until("a marker to come home", || async {
+        let page = scene.cluster.nodes[0].api().get("/metrics", None).await;
+        let text = String::from_utf8_lossy(&page.bytes).into_owned();
+        let lines = text.lines().filter(|line| line.starts_with("watchparty_backend_probe_seconds_count "));
+        lines
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .next()
+            .filter(|count| *count >= 3)
+    })
+    .await;
+    assert!(home >= 3, "before it, and after it again");
+    assert_eq!(scene.proxy().accepted(), 3, "one connection was replaced, once");
 }
 
 #[tokio::test]
