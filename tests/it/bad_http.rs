@@ -338,9 +338,7 @@ async fn m7_names_and_numbers_out_of_their_range() {
     for name in ["", "  ", "a\0b", "tab\tbed", &"x".repeat(41)] {
         refused("display_name", json!(name)).await;
     }
-    for seats in
-        [json!(0), json!(-1), json!(1_000_000_000), json!(1.5), json!("10"), json!(true)]
-    {
+    for seats in [json!(0), json!(-1), json!(1_000_000_000), json!(1.5), json!("10"), json!(true)] {
         refused("max_participants", seats).await;
     }
     refused("surprise", json!(1)).await;

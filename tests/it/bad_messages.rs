@@ -389,7 +389,11 @@ async fn m9_positions_that_never_were() {
         let headers = [("Authorization", authorization.as_str())];
         let (mut raw, _) = super::support::raw::RawClient::upgrade(party.addr, &path, &headers).await;
         let welcome: Value = raw.read_frame().await.unwrap().json();
-        assert_eq!((&welcome["type"], &welcome["data"]["recovered"]), (&json!("welcome"), &json!(false)), "{query}");
+        assert_eq!(
+            (&welcome["type"], &welcome["data"]["recovered"]),
+            (&json!("welcome"), &json!(false)),
+            "{query}"
+        );
     }
     host.close().await;
 }
