@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::Gateway;
 use super::caller::Caller;
-use super::error::{GatewayError, RETRY_MS};
+use super::error::{GatewayError, RETRY_MS, over_limit};
 use crate::auth::password::PasswordError;
 use crate::auth::token::Claims;
 use crate::backend::SessionSummary;
@@ -236,14 +236,16 @@ impl Gateway {
     /// Whether one more guess at a session's password may be looked at, from whatever address it comes.
     async fn may_guess(&self, session: SessionId) -> Result<(), GatewayError> {
         let RateLimit::At(rate) = self.parts.config.limits.join_failures else { return Ok(()) };
-        // A question is always allowed: what it tells is how many are left.
+        // A question is always allowed, unless nobody can answer it: what it tells is how many are left.
         let bucket = self.limiter().take(Scope::JoinFailures, &session.to_string(), rate, 0).await;
-        if bucket.remaining > 0 {
+        if bucket.allowed && bucket.remaining > 0 {
             return Ok(());
         }
+        if bucket.outage {
+            return Err(over_limit(bucket).into());
+        }
         self.parts.metrics.access.rate_limited.get(RateScope::JoinFailures).increment(1);
-        let wait = until_one(bucket, rate);
-        Err(GatewayError::Fault(Fault::of(Code::RateLimited).retry_after(wait)))
+        Err(over_limit(Decision { retry_after_ms: until_one(bucket, rate), ..bucket }).into())
     }
 
     /// Counts a wrong password. Guesses that were under way together may all count when the bucket holds fewer; the
@@ -303,11 +305,12 @@ mod tests {
 
     #[test]
     fn a_guesser_is_told_when_the_next_guess_counts() {
-        let bucket = |reset_ms| Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms };
+        let bucket =
+            |reset_ms| Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms, outage: false };
         let rate = |count, burst| Rate { count, per: Duration::from_secs(60), burst };
         assert_eq!(until_one(bucket(60_000), rate(60, 60)), 1000);
         assert_eq!(until_one(bucket(59_500), rate(60, 60)), 500);
         assert_eq!(until_one(bucket(3_000), rate(60, 3)), 1000);
-        assert_eq!(until_one(bucket(0), rate(60, 1)), 1, "never: come back at once");
+        assert_eq!(until_one(bucket(0), rate(60, 1)), 1, "it has just filled: come back at once");
     }
 }

@@ -1,6 +1,6 @@
 //! From a fault to an answer: problem details (RFC 9457). The one place that knows which status goes with which code.
 //!
-//! A [`Problem`] travels as a fault in the extensions of an empty answer, and [`write`] gives it its body on the way out, where
+//! A [`Problem`] travels as a fault in the extensions of an empty answer, and [`write()`] gives it its body on the way out, where
 //! the request's id is known: so handlers, extractors and layers all refuse in the same way, and every refusal names its request.
 
 use axum::body::Body;

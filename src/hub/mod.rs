@@ -30,8 +30,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::backend::clock::ClusterClock;
 use crate::backend::log::{Announcement, Deliver, Page, Relay};
 use crate::metrics::Metrics;
+use crate::metrics::label::Origin;
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
@@ -99,6 +101,17 @@ impl Flooded {
     }
 }
 
+/// What all shards share.
+#[derive(Clone)]
+pub struct Commons {
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// The cluster's time, to see how old an entry is when it is written.
+    pub clock: Arc<ClusterClock>,
+    /// How entries come: within the process, or over a link.
+    pub origin: Origin,
+}
+
 /// The rooms of this node.
 pub struct Hub {
     doors: Vec<Door>,
@@ -120,16 +133,17 @@ impl ShardTask {
 impl Hub {
     /// A hub with so many shards, at least one, and their tasks for the caller to run.
     #[must_use]
-    pub fn new(shards: usize, metrics: Arc<Metrics>) -> (Arc<Self>, Vec<ShardTask>) {
+    pub fn new(shards: usize, commons: Commons) -> (Arc<Self>, Vec<ShardTask>) {
         let behind = Arc::new(Behind::default());
         let mut doors = Vec::new();
         let mut tasks = Vec::new();
         for _ in 0..shards.max(1) {
             let (inbox, events) = mpsc::channel(INBOX);
             let flooded = Arc::new(Flooded::default());
-            tasks.push(ShardTask(Shard::new(events, flooded.clone(), behind.clone(), metrics.clone())));
+            tasks.push(ShardTask(Shard::new(events, flooded.clone(), behind.clone(), commons.clone())));
             doors.push(Door { inbox, rooms: RwLock::default(), flooded });
         }
+        let metrics = commons.metrics;
         (Arc::new(Self { doors, behind, metrics, rooms: AtomicUsize::new(0) }), tasks)
     }
 

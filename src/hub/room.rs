@@ -15,6 +15,7 @@ use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{Continuity, History};
 use crate::model::id::{ConnectionId, ParticipantId};
 use crate::model::record::EntryKind;
+use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 use crate::protocol::outbound::Status;
@@ -71,8 +72,8 @@ pub(super) struct Live {
     listeners: Vec<Arc<Outbox>>,
     sockets: Option<Encoder>,
     streams: Option<Encoder>,
-    /// How many entries wait in the encoders.
-    waiting: usize,
+    /// When the entries that wait in the encoders were taken by the log.
+    waiting: Vec<ClusterMs>,
     consequences: Vec<Consequence>,
 }
 
@@ -88,7 +89,7 @@ impl Live {
             listeners: Vec::new(),
             sockets: None,
             streams: None,
-            waiting: 0,
+            waiting: Vec::new(),
             consequences: Vec::new(),
         }
     }
@@ -208,8 +209,8 @@ impl Live {
         [&self.sockets, &self.streams].into_iter().flatten().any(|encoder| encoder.len() >= RUN_BYTES)
     }
 
-    /// The encoded runs that wait, for each kind of sink, and how many entries they hold.
-    pub(super) fn take_runs(&mut self) -> (Option<Run>, Option<Run>, usize) {
+    /// The encoded runs that wait, for each kind of sink, and when the log took their entries.
+    pub(super) fn take_runs(&mut self) -> (Option<Run>, Option<Run>, Vec<ClusterMs>) {
         let socket = self.sockets.take().and_then(Encoder::finish);
         let stream = self.streams.take().and_then(Encoder::finish);
         (socket, stream, std::mem::take(&mut self.waiting))
@@ -280,7 +281,7 @@ impl Live {
             let encoder = self.streams.get_or_insert_with(|| Encoder::new(Framing::EventStream, before));
             encoder.push(epoch, &entry);
         }
-        self.waiting += 1;
+        self.waiting.push(entry.ts);
         self.at = Position { epoch, seq: entry.seq };
         self.note(&entry);
         self.lock_ring(|ring, at| ring.push(at.epoch, entry));

@@ -11,9 +11,8 @@ use tokio::time::Instant;
 use super::behind::Behind;
 use super::outbox::{Closing, Outbox};
 use super::room::{Live, Step, hand};
-use super::{Flooded, Repair, Room};
+use super::{Commons, Flooded, Repair, Room};
 use crate::backend::log::{Announcement, Relay};
-use crate::metrics::Metrics;
 use crate::metrics::label::{AnnouncementDrop, ResyncCause, SentKind};
 use crate::model::entry::Seq;
 use crate::model::history::History;
@@ -50,7 +49,7 @@ pub(super) struct Shard {
     inbox: mpsc::Receiver<Event>,
     flooded: Arc<Flooded>,
     behind: Arc<Behind>,
-    metrics: Arc<Metrics>,
+    commons: Commons,
     rooms: HashMap<SessionId, Live>,
     /// Rooms with entries that wait to be written.
     dirty: Vec<SessionId>,
@@ -61,9 +60,9 @@ impl Shard {
         inbox: mpsc::Receiver<Event>,
         flooded: Arc<Flooded>,
         behind: Arc<Behind>,
-        metrics: Arc<Metrics>,
+        commons: Commons,
     ) -> Self {
-        Self { inbox, flooded, behind, metrics, rooms: HashMap::new(), dirty: Vec::new() }
+        Self { inbox, flooded, behind, commons, rooms: HashMap::new(), dirty: Vec::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -99,7 +98,7 @@ impl Shard {
             }
             Event::Close(session) => {
                 if self.rooms.remove(&session).is_some_and(|room| room.is_behind()) {
-                    self.metrics.fan_out.rooms_behind.decrement(1);
+                    self.commons.metrics.fan_out.rooms_behind.decrement(1);
                 }
             }
             Event::Begin(session, history) => {
@@ -135,7 +134,7 @@ impl Shard {
         let (step, cause, old) = room.announced(announcement);
         let (heavy, is_behind) = (room.is_heavy(), room.is_behind());
         if old {
-            self.metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Old).increment(1);
+            self.commons.metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Old).increment(1);
         }
         self.after(session, was_behind, is_behind, step, cause);
         self.dirty.push(session);
@@ -163,7 +162,7 @@ impl Shard {
             if relay.to.is_some() {
                 listener.put(bytes.clone());
             } else if !listener.send_ephemeral(bytes) {
-                self.metrics.fan_out.ephemeral_dropped.increment(1);
+                self.commons.metrics.fan_out.ephemeral_dropped.increment(1);
             }
         }
     }
@@ -202,7 +201,7 @@ impl Shard {
     }
 
     fn after(&self, session: SessionId, was: bool, is: bool, step: Step, cause: Option<ResyncCause>) {
-        let fan_out = &self.metrics.fan_out;
+        let fan_out = &self.commons.metrics.fan_out;
         if was != is {
             fan_out.rooms_behind.increment(if is { 1.0 } else { -1.0 });
         }
@@ -219,7 +218,7 @@ impl Shard {
         for session in std::mem::take(&mut self.dirty) {
             let Some(room) = self.rooms.get_mut(&session) else { continue };
             let (socket, stream, entries) = room.take_runs();
-            if entries > 0 {
+            if !entries.is_empty() {
                 let mut sent = 0u64;
                 for (index, listener) in room.listeners().iter().enumerate() {
                     sent += u64::from(hand(listener, socket.as_ref(), stream.as_ref()));
@@ -227,12 +226,16 @@ impl Shard {
                         tokio::task::yield_now().await;
                     }
                 }
-                let fan_out = &self.metrics.fan_out;
-                let deliveries = sent * entries as u64;
+                let fan_out = &self.commons.metrics.fan_out;
+                let deliveries = sent * entries.len() as u64;
                 fan_out.deliveries.increment(deliveries);
-                self.metrics.sockets.frames_sent.get(SentKind::Entry).increment(deliveries);
-                let took = arrived.elapsed();
-                (0..entries).for_each(|_| fan_out.broadcast.record(took));
+                self.commons.metrics.sockets.frames_sent.get(SentKind::Entry).increment(deliveries);
+                let (took, now) = (arrived.elapsed(), self.commons.clock.now());
+                let lag = fan_out.delivery_lag.get(self.commons.origin);
+                for ts in entries {
+                    fan_out.broadcast.record(took);
+                    lag.record(now.since(ts));
+                }
             }
             room.follow_up();
         }

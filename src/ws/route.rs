@@ -17,6 +17,7 @@ use super::carrier::Carrier;
 use super::connection::{Arrival, serve};
 use super::upgrade::{Accepted, Refusal, SUBPROTOCOL, WEBSOCKET_VERSION, negotiate};
 use crate::backend::limiter::Scope;
+use crate::gateway::error::over_limit;
 use crate::metrics::label::{RateScope, RefusedReason};
 use crate::model::address::LimitKey;
 use crate::model::id::SessionId;
@@ -85,9 +86,10 @@ impl Sockets {
         if decision.allowed {
             return Ok(());
         }
-        self.gateway.metrics().access.rate_limited.get(RateScope::Connect).increment(1);
-        let fault = Fault::of(Code::RateLimited).retry_after(decision.retry_after_ms);
-        Err(self.refuse(RefusedReason::Rate, plain(fault)))
+        if !decision.outage {
+            self.gateway.metrics().access.rate_limited.get(RateScope::Connect).increment(1);
+        }
+        Err(self.refuse(RefusedReason::Rate, plain(over_limit(decision))))
     }
 
     fn refuse(&self, reason: RefusedReason, refused: Refused) -> Refused {

@@ -6,8 +6,8 @@
 use serde_json::json;
 
 use super::support::node::Node;
-use super::support::party::{Party, metric};
 use super::support::raw::{Length, RawClient, RawFrame, ServerFrame};
+use super::support::single::{Party, metric};
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;

@@ -9,9 +9,12 @@ use serde_json::{Value, json};
 use super::support::api::{Answer, bearer};
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::party::{PASSWORD, Party, has_request_id, metric};
 use super::support::raw::{Head, RawClient};
 use super::support::redis_server::RedisServer;
+use super::support::single::{PASSWORD, Party, has_request_id, metric};
+
+/// Header fields.
+type Lines<'a> = &'a [(&'a str, &'a str)];
 
 /// Sends bytes as they are and reads one answer.
 async fn answer_to(node: &Node, bytes: &[u8]) -> (RawClient, Head) {
@@ -244,7 +247,7 @@ async fn h9_bodies_that_are_not_read() {
     let node = Node::start(&[]).await;
     let good = json!({"name": "Movie night", "password": PASSWORD}).to_string();
     let json_type = ("content-type", "application/json");
-    let cases: [(&[(&str, &str)], Bytes, u16, &str); 6] = [
+    let cases: [(Lines<'_>, Bytes, u16, &str); 6] = [
         (&[("content-type", "text/plain")], good.clone().into(), 415, "unsupported_media_type"),
         (&[], good.clone().into(), 415, "unsupported_media_type"),
         (&[json_type, ("content-encoding", "gzip")], gzip_bomb(), 415, "unsupported_media_type"),

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::support::client::{Connect, TestClient};
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::party::{Party, metric};
 use super::support::raw::RawFrame;
+use super::support::single::{Party, metric};
 use tokio_tungstenite::tungstenite::Message;
 
 /// Sends a text as it is.

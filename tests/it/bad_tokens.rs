@@ -6,8 +6,8 @@ use super::support::api::Answer;
 use super::support::client::Connect;
 use super::support::mint::{Mint, claims, now_seconds, random_uuid, unsigned};
 use super::support::node::Node;
-use super::support::party::{Party, has_request_id, metric};
 use super::support::raw::{RawClient, RawFrame};
+use super::support::single::{Party, has_request_id, metric};
 
 /// The good claims of somebody new, with members replaced; `null` removes one.
 fn but(party: &Party, changes: &Value) -> Value {

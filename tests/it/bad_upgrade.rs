@@ -3,8 +3,8 @@
 use super::support::client::Connect;
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::party::{Party, metric};
 use super::support::raw::{Head, KEY, RawClient, upgrade_headers};
+use super::support::single::{Party, metric};
 
 type Lines<'a> = Vec<(&'a str, &'a str)>;
 

@@ -9,8 +9,8 @@ use super::support::api::bearer;
 use super::support::client::{Connect, Received};
 use super::support::mint::{Mint, claims};
 use super::support::node::{Node, SECRET};
-use super::support::party::Party;
 use super::support::raw::{RawClient, RawFrame};
+use super::support::single::Party;
 
 /// In every planted text.
 const CANARY: &str = "c4n4ryw0rd";

@@ -8,8 +8,8 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::support::node::Node;
-use super::support::party::{Party, assert_calm};
 use super::support::raw::{Length, RawClient, RawFrame, upgrade_headers};
+use super::support::single::{Party, assert_calm};
 
 /// Connections of each kind: enough to meet every branch many times, seconds to run.
 const CONNECTIONS: u64 = 400;

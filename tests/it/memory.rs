@@ -9,8 +9,8 @@ use serde_json::json;
 use super::support::api::bearer;
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::party::{Party, assert_calm};
 use super::support::raw::{Length, RawClient, RawFrame, upgrade_headers};
+use super::support::single::{Party, assert_calm};
 
 /// Rounds before the first look.
 const WARM_UP: usize = 120;

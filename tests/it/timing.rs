@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::support::api::{Answer, Api};
 use super::support::mint::random_uuid;
 use super::support::node::Node;
-use super::support::party::{PASSWORD, Party, metric};
+use super::support::single::{PASSWORD, Party, metric};
 
 async fn hashes(api: &Api) -> f64 {
     metric(api, "watchparty_password_hash_duration_seconds_count", &[]).await

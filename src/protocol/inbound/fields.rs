@@ -364,7 +364,7 @@ fn check_topic(topic: &str) -> Result<(), Fault> {
 
 /// What serde says of a member, without its place in the text and without the value: an answer repeats nothing that was sent but a
 /// member's name, and of that a little.
-pub(crate) fn unreadable(field: &str, error: &serde_json::Error) -> Fault {
+pub(super) fn unreadable(field: &str, error: &serde_json::Error) -> Fault {
     /// Characters of an unknown member's name that are repeated to its author.
     const NAME_SHOWN: usize = 64;
     let text = error.to_string();
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_not_said_again() {
-        #[derive(Debug, Deserialize)]
+        #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         #[expect(dead_code, reason = "read for its errors alone")]
         struct Shape {

@@ -13,6 +13,8 @@
 pub mod api;
 pub mod chaos_proxy;
 pub mod client;
+pub mod event_stream;
+pub mod golden;
 pub mod mint;
 pub mod node;
 pub mod party;
@@ -20,4 +22,6 @@ pub mod process;
 pub mod raw;
 pub mod redis_server;
 pub mod resp;
+pub mod session;
+pub mod single;
 pub mod wait;

@@ -1,159 +1,166 @@
-//! A session on a node, and the ways into it that tests of one node need: minted members, sockets, numbers of `/metrics`.
+//! A session and those who take part in it, as tests of several nodes need them: minted tokens, numbered words, entries told from frames.
 //!
-//! Members are minted and not joined, because a join costs a password check and these tests need hundreds of them.
+//! It asserts only what every test may take for granted: that a log is read as it is written. What must hold is the tests' own.
 
-use std::net::SocketAddr;
-
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::api::{Answer, Api};
-use super::client::{Connect, TestClient};
+use super::api::Api;
+use super::client::{Connect, Received, TestClient};
 use super::mint::{Mint, random_uuid};
-use super::node::Node;
-use super::raw::RawClient;
+use super::node::{Node, SECRET};
 
-/// The password of every party.
-pub const PASSWORD: &str = "correct horse";
-
-/// One session.
-#[derive(Clone)]
+/// A session that was just created.
+#[derive(Debug, Clone)]
 pub struct Party {
-    /// Its node's API.
-    pub api: Api,
-    /// Where its node listens.
-    pub addr: SocketAddr,
-    /// Signs as the node does.
-    pub mint: Mint,
     /// Its id.
-    pub id: String,
-    /// The host's participant id.
+    pub session: String,
+    /// Who created it.
     pub host: String,
-    /// The host's token.
+    /// The creator's token.
+    pub token: String,
+}
+
+/// Someone with a token.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// Their id.
+    pub id: String,
+    /// Their token.
     pub token: String,
 }
 
 impl Party {
-    /// A new session with room for everyone a test brings.
-    pub async fn on(node: &Node) -> Party {
-        let made = node.api().create("Bad input", PASSWORD, Some(1000)).await.expect(201);
-        let text = |name: &str| made[name].as_str().unwrap().to_owned();
-        Party {
-            api: node.api(),
-            addr: node.addr(),
-            mint: node.mint(),
-            id: text("id"),
-            host: text("participant_id"),
-            token: text("token"),
+    /// Created through `node`, for at most `max` participants.
+    pub async fn found(node: &Node, max: u32) -> Party {
+        let body = node.api().create("Film night", "a password", Some(max)).await.expect(201);
+        let text = |field: &str| body[field].as_str().unwrap().to_owned();
+        Party { session: text("id"), host: text("participant_id"), token: text("token") }
+    }
+
+    /// The creator, as a guest with the host's token.
+    pub fn host(&self) -> Guest {
+        Guest { id: self.host.clone(), token: self.token.clone() }
+    }
+
+    /// Someone new.
+    pub fn guest(&self) -> Guest {
+        let id = random_uuid();
+        let token = Mint::new(SECRET).token(&self.session, &id, "member");
+        Guest { id, token }
+    }
+
+    /// How to connect as `guest` through `node`.
+    pub fn connect(&self, node: &Node, guest: &Guest) -> Connect {
+        Connect::to(node.addr(), &self.session).hello(&guest.token)
+    }
+
+    /// `guest`, seated through `node`.
+    pub async fn seat(&self, node: &Node, guest: &Guest) -> (TestClient, Value) {
+        self.connect(node, guest).welcomed().await
+    }
+
+    /// The whole log, read page by page through `node`, contiguous from its oldest entry.
+    pub async fn log(&self, node: &Node) -> Vec<Value> {
+        let api: Api = node.api();
+        let mut entries: Vec<Value> = Vec::new();
+        loop {
+            let after = entries.last().map_or(0, seq);
+            let path = format!("/api/sessions/{}/messages?after={after}&limit=256", self.session);
+            let page = api.get(&path, Some(&self.token)).await.expect(200);
+            entries.extend(page["entries"].as_array().unwrap().iter().cloned());
+            assert_contiguous(&entries);
+            if entries.last().map_or(0, seq) >= page["head"].as_u64().unwrap() {
+                return entries;
+            }
         }
     }
 
-    /// `/api/sessions/{id}` and what follows it.
-    pub fn path(&self, rest: &str) -> String {
-        format!("/api/sessions/{}{rest}", self.id)
-    }
-
-    /// `/ws/{id}`
-    pub fn socket_path(&self) -> String {
-        format!("/ws/{}", self.id)
-    }
-
-    /// Somebody new: participant id and token.
-    pub fn member(&self) -> (String, String) {
-        let participant = random_uuid();
-        let token = self.mint.token(&self.id, &participant, "member");
-        (participant, token)
-    }
-
-    /// A greeted socket of the host.
-    pub async fn host_client(&self) -> TestClient {
-        Connect::to(self.addr, &self.id).bearer(&self.token).welcomed().await.0
-    }
-
-    /// A greeted socket of somebody new.
-    pub async fn client(&self) -> TestClient {
-        Connect::to(self.addr, &self.id).bearer(&self.member().1).welcomed().await.0
-    }
-
-    /// A greeted raw socket of somebody new; its `welcome` and join are read.
-    pub async fn raw(&self) -> RawClient {
-        let authorization = format!("Bearer {}", self.member().1);
-        let headers = [("Authorization", authorization.as_str())];
-        let (mut raw, _) = RawClient::upgrade(self.addr, &self.socket_path(), &headers).await;
-        let welcome = raw.read_frame().await.unwrap().json();
-        assert_eq!(welcome["type"], "welcome", "{welcome}");
-        raw
-    }
-
-    /// A raw socket that has not said who it is.
-    pub async fn unknown(&self) -> RawClient {
-        RawClient::upgrade(self.addr, &self.socket_path(), &[]).await.0
-    }
-
-    /// The log, as the host reads it.
-    pub async fn log(&self) -> Value {
-        self.api.get(&self.path("/messages"), Some(&self.token)).await.expect(200)
-    }
-
-    /// The position of the log's last entry.
-    pub async fn head(&self) -> u64 {
-        self.log().await["head"].as_u64().unwrap()
-    }
-
-    /// Creates, joins with the password and talks over two sockets: what a node must be able to do after anything.
-    pub async fn serves(node: &Node) {
-        let party = Party::on(node).await;
-        let joined = node.api().join(&party.id, PASSWORD, Some("Late")).await.expect(200);
-        let (mut guest, _) = Connect::to(party.addr, &party.id)
-            .hello(joined["token"].as_str().unwrap())
-            .protocol("watchparty.v1")
-            .welcomed()
-            .await;
-        let mut host = party.host_client().await;
-        host.send(json!({"type": "chat", "id": "still", "n": 1, "data": {"text": "still here"}})).await;
-        host.expect("ack").await;
-        let heard = guest.expect("chat").await;
-        assert_eq!(heard["data"]["text"], "still here");
-        host.close().await;
-        guest.close().await;
+    /// The chats of the log: author, number and text.
+    pub async fn chats(&self, node: &Node) -> Vec<(String, u64, String)> {
+        let log = self.log(node).await;
+        let chats = log.iter().filter(|entry| entry["type"] == "chat");
+        chats
+            .map(|entry| {
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                (text(&entry["from"]), entry["n"].as_u64().unwrap(), text(&entry["data"]["text"]))
+            })
+            .collect()
     }
 }
 
-/// Asserts what every answer carries, and that a refusal of an upgrade ends the connection.
-#[track_caller]
-pub fn has_request_id(answer: &Answer) {
-    let id = answer.header("x-request-id").unwrap_or_default();
-    assert!(!id.is_empty(), "no x-request-id: {answer:?}");
-    if answer.body["code"].is_string() {
-        assert_eq!(answer.body["request_id"], id, "{answer:?}");
-    }
+/// A chat with a number.
+pub fn chat(n: u64, text: &str) -> Value {
+    json!({"type": "chat", "id": format!("c{n}"), "n": n, "data": {"text": text}})
 }
 
-/// Asserts that a node, whatever it was sent, neither panicked nor found a bug of its own.
-#[track_caller]
-pub fn assert_calm(node: &Node) {
-    let log = node.log();
-    assert!(log.iter().any(|line| line.contains("listening")), "the log is there");
-    for line in &log {
-        let bug = line.contains("panicked") || line.contains("\"level\":\"ERROR\"");
-        assert!(!bug, "bad input made the node fail: {line}");
-    }
+/// The answer to the chat of that number: `ack` or `error`.
+pub async fn answer(client: &mut TestClient, n: u64) -> Value {
+    client.expect_id(&format!("c{n}")).await
 }
 
-/// The sum of a metric's series whose line starts with `name` and holds every one of `labels`.
-pub async fn metric(api: &Api, name: &str, labels: &[&str]) -> f64 {
-    let page = api.get("/metrics", None).await;
-    assert_eq!(page.status, 200);
-    let text = String::from_utf8(page.bytes.to_vec()).unwrap();
-    let mut found = false;
-    let mut sum = 0.0;
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (series, value) = line.rsplit_once(' ').unwrap();
-        let whole = series.split('{').next() == Some(name);
-        if whole && labels.iter().all(|label| series.contains(label)) {
-            found = true;
-            sum += value.parse::<f64>().unwrap();
+/// Sends a chat until it is acked: `unavailable` is an outage that passes. The ack.
+pub async fn say(client: &mut TestClient, n: u64, text: &str) -> Value {
+    loop {
+        client.send(chat(n, text)).await;
+        let answer = answer(client, n).await;
+        if answer["type"] == "ack" {
+            return answer;
         }
+        assert_eq!(answer["data"]["code"], "unavailable", "{answer}");
     }
-    assert!(found, "no series {name} {labels:?}");
-    sum
+}
+
+/// The number of an entry.
+pub fn seq(entry: &Value) -> u64 {
+    entry["seq"].as_u64().unwrap_or_else(|| panic!("no entry: {entry}"))
+}
+
+/// Those of some frames that are entries.
+pub fn entries(frames: &[Value]) -> Vec<Value> {
+    frames.iter().filter(|frame| frame["seq"].is_u64()).cloned().collect()
+}
+
+/// Asserts that entries follow one another without a hole or a repetition.
+#[track_caller]
+pub fn assert_contiguous(entries: &[Value]) {
+    for pair in entries.windows(2) {
+        assert_eq!(seq(&pair[1]), seq(&pair[0]) + 1, "{} is followed by {}", pair[0], pair[1]);
+    }
+}
+
+/// Reads until the entry of that number has come; every frame on the way, that one included.
+pub async fn read_to(client: &mut TestClient, last: u64) -> Vec<Value> {
+    let end = client.expect_where(&format!("entry {last}"), |frame| frame["seq"] == last).await;
+    let mut frames = client.seen();
+    frames.push(end);
+    frames
+}
+
+/// What became of somebody who came.
+#[derive(Debug)]
+pub enum Arrival {
+    /// They sit.
+    Seated(Box<TestClient>),
+    /// They were refused with this code.
+    Refused(u16),
+    /// The node went away.
+    Lost,
+}
+
+/// All guests at once, the first through the first node, the next through the next, and round again.
+pub async fn arrive(party: &Party, nodes: &[&Node], guests: &[Guest]) -> Vec<Arrival> {
+    let all = guests.iter().zip(nodes.iter().cycle());
+    join_all(all.map(|(guest, node)| async move {
+        let mut client = party.connect(node, guest).open().await.unwrap();
+        match client.next().await {
+            Received::Frame(frame) => {
+                assert_eq!(frame["type"], "welcome", "{frame}");
+                Arrival::Seated(Box::new(client))
+            }
+            Received::Closed(code, _) => Arrival::Refused(code),
+            Received::Lost => Arrival::Lost,
+        }
+    }))
+    .await
 }
