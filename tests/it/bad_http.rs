@@ -13,6 +13,9 @@ use super::support::raw::{Head, RawClient};
 use super::support::redis_server::RedisServer;
 use super::support::single::{PASSWORD, Party, has_request_id, metric};
 
+/// Header fields.
+type Lines<'a> = &'a [(&'a str, &'a str)];
+
 /// Sends bytes as they are and reads one answer.
 async fn answer_to(node: &Node, bytes: &[u8]) -> (RawClient, Head) {
     let mut client = RawClient::connect(node.addr()).await;
@@ -244,7 +247,7 @@ async fn h9_bodies_that_are_not_read() {
     let node = Node::start(&[]).await;
     let good = json!({"name": "Movie night", "password": PASSWORD}).to_string();
     let json_type = ("content-type", "application/json");
-    let cases: [(&[(&str, &str)], Bytes, u16, &str); 6] = [
+    let cases: [(Lines<'_>, Bytes, u16, &str); 6] = [
         (&[("content-type", "text/plain")], good.clone().into(), 415, "unsupported_media_type"),
         (&[], good.clone().into(), 415, "unsupported_media_type"),
         (&[json_type, ("content-encoding", "gzip")], gzip_bomb(), 415, "unsupported_media_type"),

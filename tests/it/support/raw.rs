@@ -210,6 +210,14 @@ impl RawClient {
         head
     }
 
+    /// Reads an answer's head for its status alone; `None` when the connection ended instead.
+    pub async fn read_status(&mut self) -> Option<u16> {
+        if soon("the head of an answer", self.stream.fill_buf()).await.is_ok_and(|bytes| !bytes.is_empty()) {
+            return Some(self.read_head().await.status);
+        }
+        None
+    }
+
     async fn read_line(&mut self) -> String {
         let mut line = String::new();
         soon("a line of the head", self.stream.read_line(&mut line)).await.unwrap();
@@ -258,6 +266,12 @@ impl RawClient {
                 return Some(frame.close());
             }
         }
+    }
+
+    /// Says that nothing more will be sent (FIN); what comes back can still be read.
+    pub async fn finish(&mut self) {
+        // Fails only where the server has reset the connection already, and then nothing is left to say.
+        let _ = self.stream.get_mut().shutdown().await;
     }
 
     /// Whether the server has ended the connection by now, as far as can be seen without waiting.

@@ -128,6 +128,17 @@ pub fn has_request_id(answer: &Answer) {
     }
 }
 
+/// Asserts that a node, whatever it was sent, neither panicked nor found a bug of its own.
+#[track_caller]
+pub fn assert_calm(node: &Node) {
+    let log = node.log();
+    assert!(log.iter().any(|line| line.contains("listening")), "the log is there");
+    for line in &log {
+        let bug = line.contains("panicked") || line.contains("\"level\":\"ERROR\"");
+        assert!(!bug, "bad input made the node fail: {line}");
+    }
+}
+
 /// The sum of a metric's series whose line starts with `name` and holds every one of `labels`.
 pub async fn metric(api: &Api, name: &str, labels: &[&str]) -> f64 {
     let page = api.get("/metrics", None).await;
