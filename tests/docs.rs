@@ -36,7 +36,7 @@ fn settings() -> String {
         };
         let (form, meaning) =
             (setting.form.to_string().replace('|', "\\|"), setting.meaning.replace('|', "\\|"));
-        writeln!(table, "| `{}`{secret} | {preset} | {form} | {meaning} |", setting.name).unwrap();
+        writeln!(table, "| `{}`{secret} | {preset} | {form} | {meaning} |", setting.name).expect("memory");
     }
     table
 }
@@ -51,7 +51,8 @@ fn metrics() -> String {
         };
         let labels: Vec<String> =
             metric.labels.iter().map(|(name, values)| format!("{name}: {}", values.join(" "))).collect();
-        writeln!(table, "| `{}` | {kind} | {} | {} |", metric.name, labels.join("; "), metric.help).unwrap();
+        writeln!(table, "| `{}` | {kind} | {} | {} |", metric.name, labels.join("; "), metric.help)
+            .expect("memory");
     }
     table
 }

@@ -9,7 +9,7 @@ use crate::backend::log::{Cut, Deliver, Page};
 use crate::hub::Room;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::ring::{Encoder, Pull};
-use crate::model::entry::Position;
+use crate::model::entry::{Entry, Position};
 use crate::model::history::Continuity;
 use crate::protocol::close::Ending;
 
@@ -50,7 +50,7 @@ impl Gateway {
             }
             let pull = {
                 let ring = room.ring.lock().unwrap_or_else(PoisonError::into_inner);
-                ring.after(cursor, outbox.framing(), PULL_BYTES)
+                ring.after(cursor, outbox.framing(), PULL_BYTES, outbox.last_wanted())
             };
             match pull {
                 Pull::Run(run) => {
@@ -94,7 +94,9 @@ impl Gateway {
             }
         }
         let mut at = cursor;
-        let mut entries = page.entries.iter().peekable();
+        let last = outbox.last_wanted();
+        let wanted = |entry: &&Entry| last.is_none_or(|last| entry.seq <= last);
+        let mut entries = page.entries.iter().take_while(wanted).peekable();
         // A page holds several runs of large entries: as long as the socket takes each at once, the next needs no other read.
         while entries.peek().is_some() {
             let (from, mut encoder) = (at, Encoder::new(outbox.framing(), at));

@@ -78,6 +78,8 @@ struct State {
     cursor: Option<Position>,
     lagging: bool,
     closing: Option<Closing>,
+    /// It ends once it was given this entry, and is given none after it.
+    last: Option<(Seq, Closing)>,
     /// The close frame was put: nothing may follow it (RFC 6455, 5.5.1).
     sealed: bool,
 }
@@ -187,8 +189,7 @@ impl Outbox {
             self.set_lagging(&mut state, true);
             return Delivery::Lagging;
         }
-        state.cursor = Some(run.end);
-        self.put_locked(&mut state, run.bytes.clone());
+        self.give(&mut state, run);
         Delivery::Sent
     }
 
@@ -198,8 +199,7 @@ impl Outbox {
         if state.cursor.is_none_or(|cursor| run.first != cursor.seq.next()) {
             return false;
         }
-        state.cursor = Some(run.end);
-        self.put_locked(&mut state, run.bytes.clone());
+        self.give(&mut state, run);
         true
     }
 
@@ -257,6 +257,23 @@ impl Outbox {
         let mut state = self.lock();
         self.put_locked(&mut state, last);
         state.sealed = true;
+    }
+
+    /// Ends it once it was given the entry `last`: at once, unless it lags. Nothing after that entry is for it.
+    pub fn finish_after(&self, last: Seq, closing: Closing) {
+        let mut state = self.lock();
+        if state.cursor.is_some_and(|cursor| cursor.seq < last) {
+            state.last.get_or_insert((last, closing));
+        } else {
+            state.closing.get_or_insert(closing);
+        }
+        self.wake.notify_one();
+    }
+
+    /// The last entry it wants, if it is about to end.
+    #[must_use]
+    pub fn last_wanted(&self) -> Option<Seq> {
+        self.lock().last.map(|(seq, _)| seq)
     }
 
     /// What there is to do.
@@ -340,6 +357,17 @@ impl Outbox {
         let id = at.filter(|_| framing == Framing::EventStream).map(|at| at.to_string());
         framing.encode(event, id.as_deref(), json, &mut out);
         out.freeze()
+    }
+
+    fn give(&self, state: &mut State, run: &Run) {
+        state.cursor = Some(run.end);
+        self.put_locked(state, run.bytes.clone());
+        if let Some((last, closing)) = state.last
+            && run.end.seq >= last
+        {
+            state.closing.get_or_insert(closing);
+            self.wake.notify_one();
+        }
     }
 
     /// Keeps the flag and the gauge of those who read at their own pace.
@@ -469,6 +497,19 @@ mod tests {
         read.try_recv().expect("11");
         assert_eq!(outbox.drain().expect("open"), 5);
         assert_eq!(outbox.lock().queued_bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn who_lags_is_given_its_last_entry_before_it_ends() {
+        let (outbox, _read, at) = listener(8, 8);
+        outbox.lag();
+        outbox.finish_after(Seq(12), Closing::Ours(Ending::Kicked));
+        assert_eq!((outbox.todo().closing, outbox.last_wanted()), (None, Some(Seq(12))));
+        assert!(outbox.feed(&run(at.epoch, 11, 12)));
+        assert_eq!(outbox.todo().closing, Some(Closing::Ours(Ending::Kicked)));
+        let (outbox, _read, _) = listener(8, 8);
+        outbox.finish_after(Seq(10), Closing::Ours(Ending::Kicked));
+        assert_eq!(outbox.todo().closing, Some(Closing::Ours(Ending::Kicked)), "it has that entry");
     }
 
     #[tokio::test]

@@ -73,9 +73,9 @@ impl Ring {
         }
     }
 
-    /// The frames after `cursor`, about `budget` bytes of them and at least one entry.
+    /// The frames after `cursor` up to `last`, about `budget` bytes of them and at least one entry.
     #[must_use]
-    pub fn after(&self, cursor: Position, framing: Framing, budget: usize) -> Pull {
+    pub fn after(&self, cursor: Position, framing: Framing, budget: usize, last: Option<Seq>) -> Pull {
         let Some(end) = self.end else { return Pull::UpToDate };
         if cursor.seq >= end.seq {
             return Pull::UpToDate;
@@ -87,6 +87,9 @@ impl Ring {
         let skip = usize::try_from(cursor.seq.next().0 - oldest.seq.0).unwrap_or(usize::MAX);
         let mut encoder = Encoder::new(framing, cursor);
         for (epoch, entry) in self.items.iter().skip(skip) {
+            if last.is_some_and(|last| entry.seq > last) {
+                break;
+            }
             encoder.push(*epoch, entry);
             if encoder.len() >= budget {
                 break;
@@ -174,13 +177,18 @@ mod tests {
         let epoch = Epoch::new_random();
         let ring = ring(epoch, 300);
         let at = |seq| Position { epoch, seq: Seq(seq) };
-        assert!(matches!(ring.after(at(300), Framing::WebSocket, 1), Pull::UpToDate));
-        assert!(matches!(ring.after(at(301), Framing::WebSocket, 1), Pull::UpToDate));
-        assert!(matches!(ring.after(at(43), Framing::WebSocket, 1), Pull::TooOld));
-        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, usize::MAX) else { panic!("a run") };
+        assert!(matches!(ring.after(at(300), Framing::WebSocket, 1, None), Pull::UpToDate));
+        assert!(matches!(ring.after(at(301), Framing::WebSocket, 1, None), Pull::UpToDate));
+        assert!(matches!(ring.after(at(43), Framing::WebSocket, 1, None), Pull::TooOld));
+        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, usize::MAX, None) else {
+            panic!("a run")
+        };
         assert_eq!((run.first, run.end), (Seq(45), at(300)));
-        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, 1) else { panic!("a run") };
+        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, 1, None) else { panic!("a run") };
         assert_eq!((run.first, run.end), (Seq(45), at(45)));
+        let up_to = ring.after(at(44), Framing::WebSocket, usize::MAX, Some(Seq(50)));
+        let Pull::Run(run) = up_to else { panic!("a run") };
+        assert_eq!(run.end, at(50), "who is about to end gets nothing after its last entry");
     }
 
     #[test]
@@ -190,7 +198,9 @@ mod tests {
         ring.adopt(new);
         ring.push(new, entry(3));
         let cursor = Position { epoch: old, seq: Seq(1) };
-        let Pull::Run(run) = ring.after(cursor, Framing::EventStream, usize::MAX) else { panic!("a run") };
+        let Pull::Run(run) = ring.after(cursor, Framing::EventStream, usize::MAX, None) else {
+            panic!("a run")
+        };
         let text = std::str::from_utf8(&run.bytes).unwrap();
         let data = format!(r#"{{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
         let status = format!("event: status\nid: {new}:2\ndata: {data}\n");

@@ -175,6 +175,10 @@ impl Live {
                 let epoch = page.history.epoch_after(self.at.seq).unwrap_or(self.at.epoch);
                 self.push(epoch, entry);
             }
+            if !self.consequences.is_empty() {
+                // Whom it concerns must not get what follows: the rest is read once this is written.
+                break;
+            }
         }
         if self.at.seq < page.history.head {
             return Step::Ask(self.at);
@@ -208,9 +212,10 @@ impl Live {
         self.listeners.retain(|listener| listener.connection != connection);
     }
 
-    /// Whether the entries that wait fill a buffer.
-    pub(super) fn is_heavy(&self) -> bool {
-        [&self.sockets, &self.streams].into_iter().flatten().any(|encoder| encoder.len() >= RUN_BYTES)
+    /// Whether what waits has to be written before more is added: it fills a buffer, or somebody must not get what follows.
+    pub(super) fn is_due(&self) -> bool {
+        !self.consequences.is_empty()
+            || [&self.sockets, &self.streams].into_iter().flatten().any(|encoder| encoder.len() >= RUN_BYTES)
     }
 
     /// The encoded runs that wait, for each kind of sink, and when the log took their entries.

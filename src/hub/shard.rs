@@ -139,13 +139,13 @@ impl Shard {
         let Some(room) = self.rooms.get_mut(&session) else { return };
         let was_behind = room.is_behind();
         let (step, cause, old) = room.announced(announcement);
-        let (heavy, is_behind) = (room.is_heavy(), room.is_behind());
+        let (due, is_behind) = (room.is_due(), room.is_behind());
         if old {
             self.commons.metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Old).increment(1);
         }
         self.after(session, was_behind, is_behind, step, cause);
         self.dirty.push(session);
-        if heavy {
+        if due {
             self.flush(arrived).await;
         }
     }

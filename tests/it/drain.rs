@@ -23,8 +23,7 @@ async fn a_draining_node_is_not_ready_refuses_the_new_and_serves_the_old() {
     like("http.ready.refused", &ready);
     assert_eq!(ready["reasons"], json!(["draining"]));
     api.get("/health/live", None).await.expect(200);
-    let refused =
-        Connect::to(session.addr, &session.id).bearer(&token).open().await.err().expect("a refusal");
+    let refused = Connect::to(session.addr, &session.id).bearer(&token).open().await.expect_err("a refusal");
     assert_eq!((refused.status, &refused.body["code"]), (503, &json!("unavailable")));
     assert!(refused.headers.contains_key("retry-after"));
     let authorization = format!("Bearer {token}");
