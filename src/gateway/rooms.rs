@@ -5,7 +5,7 @@
 //! listener went, so that a reload costs no resubscription.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ struct State {
     users: usize,
     /// When `users` fell to zero.
     empty_since: Option<Instant>,
-    seats: HashMap<ConnectionId, (Seat, Weak<Outbox>)>,
+    seats: HashMap<ConnectionId, Seat>,
 }
 
 impl State {
@@ -61,9 +61,9 @@ impl Presence {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The seats taken through this node, with who listens.
-    pub(super) fn seats(&self) -> Vec<(Seat, Weak<Outbox>)> {
-        self.lock().seats.values().cloned().collect()
+    /// The seats taken through this node.
+    pub(super) fn seats(&self) -> Vec<Seat> {
+        self.lock().seats.values().copied().collect()
     }
 }
 
@@ -154,7 +154,7 @@ impl Gateway {
         let welcome = self.welcome(&joined, recovery.recovered(), recovery.reason());
         outbox.start(seat, joined.snapshot.history.head, recovery.cursor, &welcome);
 
-        stay.0.lock().seats.insert(outbox.connection, (seat, Arc::downgrade(outbox)));
+        stay.0.lock().seats.insert(outbox.connection, seat);
         self.parts.hub.attach(claims.sid, outbox.clone()).await;
         Ok(Attached { seat, room, stay })
     }

@@ -37,7 +37,7 @@ use crate::metrics::label::Origin;
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
-use crate::model::seat::Generation;
+use crate::model::seat::{Generation, Seat};
 use behind::Behind;
 use outbox::Outbox;
 use ring::Ring;
@@ -203,6 +203,12 @@ impl Hub {
     /// A head seen by other means than announcements: a room that does not reach it by the next time missed something.
     pub async fn expect(&self, session: SessionId, head: Seq) {
         self.tell(session, Event::Expect(session, head)).await;
+    }
+
+    /// Seats that are no longer their listeners', as the log at `head` knows. The listeners end once they were given that much: an
+    /// entry on its way may say better why.
+    pub async fn lose(&self, session: SessionId, head: Seq, seats: Vec<Seat>) {
+        self.tell(session, Event::Lose(session, head, seats)).await;
     }
 
     /// Tells every listener on this node, in every room, the same frame.

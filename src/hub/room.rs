@@ -15,6 +15,7 @@ use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{Continuity, History};
 use crate::model::id::{ConnectionId, ParticipantId};
 use crate::model::record::EntryKind;
+use crate::model::seat::Seat;
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
@@ -75,6 +76,8 @@ pub(super) struct Live {
     /// When the entries that wait in the encoders were taken by the log.
     waiting: Vec<ClusterMs>,
     consequences: Vec<Consequence>,
+    /// Seats that a beat found lost, each with the head it saw.
+    lost: Vec<(Seq, Seat)>,
 }
 
 impl Live {
@@ -91,6 +94,7 @@ impl Live {
             streams: None,
             waiting: Vec::new(),
             consequences: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -229,6 +233,23 @@ impl Live {
                     _ => continue,
                 };
                 listener.finish(Closing::Ours(ending));
+            }
+        }
+        self.end_lost();
+    }
+
+    /// Seats are lost, as the log at `head` knows.
+    pub(super) fn lose(&mut self, head: Seq, seats: Vec<Seat>) {
+        self.lost.extend(seats.into_iter().map(|seat| (head, seat)));
+    }
+
+    /// Ends the listeners of lost seats whose room has come as far as the beat that found them lost.
+    fn end_lost(&mut self) {
+        let at = self.at.seq;
+        let due: Vec<_> = self.lost.extract_if(.., |(head, _)| *head <= at).map(|(_, seat)| seat).collect();
+        for listener in &self.listeners {
+            if listener.seat().is_some_and(|(seat, _)| due.contains(seat)) {
+                listener.finish(Closing::Ours(Ending::SeatLost));
             }
         }
     }

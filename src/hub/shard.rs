@@ -17,7 +17,7 @@ use crate::metrics::label::{AnnouncementDrop, ResyncCause, SentKind};
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
-use crate::model::seat::Generation;
+use crate::model::seat::{Generation, Seat};
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 
@@ -40,6 +40,7 @@ pub(super) enum Event {
     Replaced(SessionId, ParticipantId, Generation),
     Repair(SessionId, Repair),
     Expect(SessionId, Seq),
+    Lose(SessionId, Seq, Vec<Seat>),
     TellAll(&'static str, Bytes),
     /// Rooms were flooded or interrupted while the inbox may have been empty.
     Look,
@@ -119,6 +120,12 @@ impl Shard {
             Event::Expect(session, head) => {
                 self.step(session, Some(ResyncCause::Gap), |room| room.expect(head))
             }
+            Event::Lose(session, head, seats) => {
+                self.step(session, None, |room| {
+                    room.lose(head, seats);
+                    Step::Done
+                });
+            }
             Event::TellAll(event, frame) => {
                 for listener in self.rooms.values().flat_map(Live::listeners) {
                     listener.send(event, &frame);
@@ -170,9 +177,7 @@ impl Shard {
     fn replaced(&self, session: SessionId, participant: ParticipantId, newest: Generation) {
         let Some(room) = self.rooms.get(&session) else { return };
         for listener in room.listeners() {
-            let older = |(seat, _): &(crate::model::seat::Seat, Seq)| {
-                seat.participant == participant && seat.generation < newest
-            };
+            let older = |(seat, _): &(Seat, Seq)| seat.participant == participant && seat.generation < newest;
             if listener.seat().is_some_and(older) {
                 listener.finish(Closing::Ours(Ending::Replaced));
             }

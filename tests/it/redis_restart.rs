@@ -44,7 +44,7 @@ impl Scene {
 
     /// Kills Redis, and waits until both nodes know and have said so.
     async fn kill_redis(&mut self) {
-        self.redis.kill9();
+        self.redis.crash().await;
         self.ready_is(503).await;
         for client in [&mut self.a, &mut self.b] {
             assert_eq!(backend_status(client).await, "degraded");

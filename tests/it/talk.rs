@@ -96,7 +96,7 @@ async fn an_entry_is_acked_and_the_same_bytes_for_everyone() {
     for reader in &mut readers {
         let mut entries = Vec::new();
         while entries.len() < 2 {
-            let text = String::from_utf8(reader.read_frame().await.unwrap().payload).unwrap();
+            let text = String::from_utf8(reader.read_text().await.unwrap().payload).unwrap();
             if text.starts_with(r#"{"type":"event""#) || text.starts_with(r#"{"type":"chat""#) {
                 entries.push(text);
             }

@@ -18,7 +18,7 @@ async fn a_restart_begins_an_epoch_and_its_lineage_covers_everyone() {
         node.publish(session, plain(text)).await;
     }
     let old = node.epoch(session).await;
-    world.redis.kill9();
+    world.redis.crash().await;
     let refused = node.log().publish(session, &[plain("into the void")]).await.unwrap_err();
     assert!(matches!(refused, BackendError::Unavailable(_) | BackendError::Unknown(_)));
     let lost = node.interruptions();
@@ -72,7 +72,7 @@ async fn a_lost_tail_is_seen_by_readers_and_by_publishers() {
         assert!(matches!(node.publish(session, numbered(seat, n)).await, Published::Accepted(_)), "{n}");
     }
     let before = node.history(session).await;
-    world.redis.kill9();
+    world.redis.crash().await;
     // Some three entries, as a power cut takes them.
     world.redis.cut_aof_tail(1500);
     world.redis.restart().await;

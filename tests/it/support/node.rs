@@ -191,7 +191,7 @@ impl Node {
 
     /// SIGSTOP: a zombie whose connections stay open.
     pub fn freeze(&self) {
-        self.process.signal("STOP");
+        self.process.freeze();
     }
 
     /// SIGCONT.

@@ -248,6 +248,16 @@ impl RawClient {
         })
     }
 
+    /// The next text frame, over control frames (a ping may come at any time); `None` when the connection ended instead.
+    pub async fn read_text(&mut self) -> Option<ServerFrame> {
+        loop {
+            let frame = self.read_frame().await?;
+            if frame.opcode == 1 {
+                return Some(frame);
+            }
+        }
+    }
+
     /// Reads over other frames to the close: code and reason, `None` when the connection ended without one.
     pub async fn read_close(&mut self) -> Option<(u16, String)> {
         loop {
