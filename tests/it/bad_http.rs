@@ -78,6 +78,19 @@ async fn h5_who_does_not_finish_a_head_is_closed() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_outlives_the_time_of_a_head() {
+    let node = Node::start(&[]).await;
+    let mut kept = RawClient::connect(node.addr()).await;
+    for _ in 0..2 {
+        kept.send_head("GET", "/api/clock", &[]).await;
+        let head = kept.read_head().await;
+        assert_eq!((head.status, head.header("connection")), (200, None));
+        // The end of a connection that came later and said nothing tells that the time of a head is over.
+        assert!(RawClient::connect(node.addr()).await.ended().await);
+    }
+}
+
+#[tokio::test]
 async fn h5_a_second_head_on_a_kept_connection_has_the_same_time() {
     let node = Node::start(&[]).await;
     let mut client = RawClient::connect(node.addr()).await;

@@ -14,6 +14,9 @@ use super::support::single::{Party, assert_calm};
 /// Connections of each kind: enough to meet every branch many times, seconds to run.
 const CONNECTIONS: u64 = 400;
 
+/// After so many a new session is opened: seats are held for a while, and `session.end` by a host can come out right.
+const PER_SESSION: u64 = 50;
+
 /// What a connection may be told at its end, whatever it sent.
 const CODES: [u16; 13] = [1000, 1002, 1003, 1007, 1009, 4400, 4401, 4403, 4404, 4408, 4409, 4410, 4429];
 
@@ -144,8 +147,11 @@ fn random_json(rng: &mut Rng, depth: u8) -> String {
 #[tokio::test]
 async fn m10_random_frames() {
     let node = Node::start(&[]).await;
-    let party = Party::on(&node).await;
+    let mut party = Party::on(&node).await;
     for seed in 0..CONNECTIONS {
+        if seed % PER_SESSION == 0 {
+            party = Party::on(&node).await;
+        }
         let mut rng = Rng::with_seed(seed);
         let bytes: Vec<u8> = (0..rng.usize(1..40)).flat_map(|_| random_frame(&mut rng).encode()).collect();
         let raw = if seed % 4 == 0 { party.unknown().await } else { party.raw().await };
@@ -158,11 +164,9 @@ async fn m10_random_frames() {
 #[tokio::test]
 async fn m10_random_messages() {
     let node = Node::start(&[]).await;
-    let party = Party::on(&node).await;
-    let mut party = party;
+    let mut party = Party::on(&node).await;
     for seed in 0..CONNECTIONS {
-        // The messages are rarely right, but `session.end` by a new host can be; then go on in a new session.
-        if seed % 50 == 0 {
+        if seed % PER_SESSION == 0 {
             party = Party::on(&node).await;
         }
         let mut rng = Rng::with_seed(seed);
@@ -243,7 +247,7 @@ fn mutate(rng: &mut Rng, parts: &mut Vec<Vec<u8>>) {
 #[tokio::test]
 async fn m10_mutated_transcripts() {
     let node = Node::start(&[]).await;
-    let party = Party::on(&node).await;
+    let mut party = Party::on(&node).await;
     // Unspoiled it is understood: what the mutations start from is a true one.
     let mut raw = RawClient::connect(party.addr).await;
     raw.send(&transcript(&party).concat()).await;
@@ -251,6 +255,9 @@ async fn m10_mutated_transcripts() {
     assert_eq!(raw.read_close().await, Some((1000, "left".to_owned())));
 
     for seed in 0..CONNECTIONS {
+        if seed % PER_SESSION == 0 {
+            party = Party::on(&node).await;
+        }
         let mut rng = Rng::with_seed(seed);
         let mut parts = transcript(&party);
         mutate(&mut rng, &mut parts);
