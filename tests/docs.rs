@@ -29,10 +29,13 @@ fn settings() -> String {
         let preset = match setting.preset {
             Preset::Unset => "unset".to_owned(),
             Preset::Text(text) => format!("`{text}`"),
-            Preset::Split { development, production } => format!("`{development}`; production `{production}`"),
+            Preset::Split { development, production } => {
+                format!("`{development}`; production `{production}`")
+            }
             Preset::Derived(words) => words.to_owned(),
         };
-        let (form, meaning) = (setting.form.to_string().replace('|', "\\|"), setting.meaning.replace('|', "\\|"));
+        let (form, meaning) =
+            (setting.form.to_string().replace('|', "\\|"), setting.meaning.replace('|', "\\|"));
         writeln!(table, "| `{}`{secret} | {preset} | {form} | {meaning} |", setting.name).unwrap();
     }
     table
@@ -55,7 +58,10 @@ fn metrics() -> String {
 
 fn agree(table: &str, name: &str) {
     let page = page("docs/OPERATIONS.md");
-    assert!(between(&page, name) == table, "docs/OPERATIONS.md differs; between its {name} markers belongs:\n{table}");
+    assert!(
+        between(&page, name) == table,
+        "docs/OPERATIONS.md differs; between its {name} markers belongs:\n{table}"
+    );
 }
 
 #[test]

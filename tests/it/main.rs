@@ -5,6 +5,7 @@
 //! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
+mod playback;
 mod support;
 mod support_chaos;
 mod support_redis;
