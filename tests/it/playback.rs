@@ -130,13 +130,14 @@ async fn everybody_has_the_same_film_through_every_command() {
     assert_eq!(started["data"]["anchor_ms"], started["data"]["effective_at_ms"]);
 
     let at = clock(&mut ada).await;
-    let pause = json!({"type": "pause", "n": 2, "data": {"at_ms": at, "position_ms": 40}});
+    let shown = at.saturating_sub(effective) + 40;
+    let pause = json!({"type": "pause", "n": 2, "data": {"at_ms": at, "position_ms": shown}});
     let paused = command(&mut ada, &mut [&mut host], pause).await;
     assert_eq!(
         (number(&paused["version"]), &paused["phase"], &paused["actor"]),
         (4, &json!("paused"), &json!(me))
     );
-    assert_eq!(number(&paused["position_ms"]), 40, "everybody holds the actor's frame");
+    assert_eq!(number(&paused["position_ms"]), shown, "everybody holds the actor's frame");
     let again = command(&mut host, &mut [&mut ada], json!({"type": "pause"})).await;
     assert_eq!(again, paused, "said, and nothing changed");
 
