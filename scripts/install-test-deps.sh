@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs beside the Rust toolchain and this machine lacks: redis-server, Python with venv,
+# Installs what `make test` needs beside the Rust toolchain and this machine lacks: redis-server, openssl, Python with venv,
 # Node.js with npm. Asks nobody, changes nothing that is there, says what it cannot do.
 #
 # Debian and its kin only: elsewhere it names what is missing and exits 1.
@@ -16,6 +16,7 @@ want() { # package, what it is for
 has() { command -v "$1" >/dev/null 2>&1; }
 
 has redis-server || want redis-server "the Redis backend's tests"
+has openssl || want openssl "the test of a Redis behind TLS, whose certificates it makes"
 has python3 || want python3 "a WebSocket client that is not ours"
 # Debian splits ensurepip off; a Python from elsewhere brings it.
 if ! has python3 || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -81,6 +82,6 @@ for package in "${missing[@]}"; do
   fi
 done
 
-for program in redis-server python3 node npm; do
+for program in redis-server openssl python3 node npm; do
   has "$program" || cannot "$program is still missing"
 done

@@ -51,6 +51,8 @@ pub struct Decision {
     pub retry_after_ms: u64,
     /// Milliseconds until the bucket is full again.
     pub reset_ms: u64,
+    /// Refused not by the bucket but because the store is silent and `RATE_LIMIT_ON_OUTAGE` denies: `unavailable`, nobody's excess.
+    pub outage: bool,
 }
 
 /// Token buckets. Contract: taking and answering are one step; a bucket fills at `rate.count` per `rate.per` up to `rate.burst` and

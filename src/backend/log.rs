@@ -107,12 +107,16 @@ pub enum Cut {
     Before(Seq),
 }
 
+/// Bytes of records after which a page ends, with the entry that reaches them: 256 of the largest messages are 16 MiB, which on a thin
+/// link to the store would not come within any sensible deadline, and a room that needs them would be behind for ever.
+pub const READ_BYTES: usize = 1024 * 1024;
+
 /// Entries of a log and what it knows of itself, read in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The log at that moment.
     pub history: History,
-    /// Contiguous and rising; fewer than asked for only at the log's end.
+    /// Contiguous and rising; fewer than asked for only at the log's end, or because they reached [`READ_BYTES`].
     pub entries: Vec<Entry>,
 }
 
@@ -150,7 +154,7 @@ pub trait Log: Send + Sync {
     /// Appends a batch to one session's log.
     async fn publish(&self, session: SessionId, batch: &[Publish]) -> Result<Vec<Published>, BackendError>;
 
-    /// Reads at most `limit` entries; `None` when there is no such session, or it ended (an ended one can still be read until it
+    /// Reads at most `limit` entries, and no more than reach [`READ_BYTES`]; `None` when there is no such session, or it ended (an ended one can still be read until it
     /// is forgotten, so that a room that is behind learns of its `session.ended`).
     async fn read(&self, session: SessionId, cut: Cut, limit: usize) -> Result<Option<Page>, BackendError>;
 

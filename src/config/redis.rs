@@ -162,6 +162,18 @@ pub enum Durability {
 }
 
 impl Durability {
+    /// The word of the setting.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Memory => "memory",
+            Self::Aof => "aof",
+            Self::Fsync => "fsync",
+            Self::Replicated => "replicated",
+        }
+    }
+
     fn from_word(word: &str) -> Option<Self> {
         match word {
             "auto" => Some(Self::Auto),

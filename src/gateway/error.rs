@@ -1,6 +1,7 @@
 //! What can go wrong with a verb of the product, and what a client may know of it.
 
 use crate::backend::error::BackendError;
+use crate::backend::limiter::Decision;
 use crate::backend::log::Refusal;
 use crate::backend::membership::JoinRefusal;
 use crate::protocol::problem::{Code, Fault};
@@ -52,6 +53,13 @@ impl From<JoinRefusal> for GatewayError {
             JoinRefusal::Locked => Code::SessionLocked,
         })
     }
+}
+
+/// What someone is told whom a bucket refused: that they ask too often, or that nobody can count while Redis is away.
+#[must_use]
+pub fn over_limit(decision: Decision) -> Fault {
+    let code = if decision.outage { Code::Unavailable } else { Code::RateLimited };
+    Fault::of(code).retry_after(decision.retry_after_ms)
 }
 
 /// What the author of a refused publish is told.

@@ -9,11 +9,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Gateway;
 use super::rooms::Presence;
+use crate::backend::log::Deliver as _;
 use crate::backend::membership::Beat;
-use crate::hub::Repair;
-use crate::hub::outbox::Closing;
-use crate::model::seat::Seat;
-use crate::protocol::close::Ending;
 
 /// How often a session with local participants beats: a sixth of the default lease, so that five may fail.
 const BEAT_TICKS: u64 = 5;
@@ -44,23 +41,19 @@ impl Gateway {
     }
 
     async fn beat(&self, presence: &Presence) {
-        let held = presence.seats();
-        if held.is_empty() {
+        let seats = presence.seats();
+        if seats.is_empty() {
             return;
         }
-        let seats: Vec<Seat> = held.iter().map(|(seat, _)| *seat).collect();
         let lease = self.parts.config.sessions.participant_lease;
         match self.parts.backend.membership.beat(presence.session, &seats, lease).await {
-            Ok(Beat { head: None, .. }) => self.parts.hub.repair(presence.session, Repair::Gone).await,
+            // Ended or expired. The log can be read a little longer: the room learns from it which of the two.
+            Ok(Beat { head: None, .. }) => self.parts.hub.interrupted(Some(presence.session)),
             Ok(Beat { head: Some(head), lost }) => {
-                for (seat, outbox) in held {
-                    if lost.contains(&seat)
-                        && let Some(outbox) = outbox.upgrade()
-                    {
-                        outbox.finish(Closing::Ours(Ending::SeatLost));
-                    }
-                }
                 self.parts.hub.expect(presence.session, head).await;
+                if !lost.is_empty() {
+                    self.parts.hub.lose(presence.session, head, lost).await;
+                }
             }
             Err(error) => tracing::debug!(%error, "beat failed"),
         }

@@ -136,8 +136,11 @@ impl Gateway {
     /// A gateway on the memory backend whose rooms nobody runs: for tests of edges. Needs a runtime.
     pub(crate) fn for_tests(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
         use crate::backend::memory::{MemorySettings, memory};
-        let (hub, _) = Hub::new(1, metrics.clone());
+        use crate::hub::Commons;
+        use crate::metrics::label::Origin;
         let clock = Arc::new(crate::backend::clock::ClusterClock::new());
+        let commons = Commons { metrics: metrics.clone(), clock: clock.clone(), origin: Origin::Local };
+        let (hub, _) = Hub::new(1, commons);
         let (backend, _) = memory(MemorySettings { history_entries: 1000 }, clock, hub.clone());
         let size = crate::auth::password::PoolSize { cost: 4, workers: 1, queue: 16 };
         Self::new(Parts {

@@ -2,7 +2,7 @@
 //!
 //! What arrives while a call is under way goes out with the next one: idle sessions wait for nothing, busy ones batch by
 //! themselves, and every message of a session keeps the order it came in. A call whose outcome is unknown is repeated with what can
-//! be recognised when repeated, until [`DEADLINE`]; what cannot is answered `unavailable`, because it may or may not be in the log.
+//! be recognised when repeated, until `DEADLINE`; what cannot is answered `unavailable`, because it may or may not be in the log.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

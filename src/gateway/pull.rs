@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_millis(200);
 pub type Pulling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Gateway {
-    /// Starts [`Self::pull`] if the listener lags and has nothing to write first.
+    /// Starts a pull if the listener lags and has nothing to write first.
     pub fn keep_pulling(
         self: &Arc<Self>,
         pulling: &mut Option<Pulling>,
@@ -93,19 +93,26 @@ impl Gateway {
                 return;
             }
         }
-        let mut encoder = Encoder::new(outbox.framing(), cursor);
         let mut at = cursor;
-        for entry in &page.entries {
-            if encoder.len() >= PULL_BYTES {
-                break;
+        let mut entries = page.entries.iter().peekable();
+        // A page holds several runs of large entries: as long as the socket takes each at once, the next needs no other read.
+        while entries.peek().is_some() {
+            let (from, mut encoder) = (at, Encoder::new(outbox.framing(), at));
+            while encoder.len() < PULL_BYTES
+                && let Some(entry) = entries.next()
+            {
+                let epoch = page.history.epoch_after(at.seq).unwrap_or(at.epoch);
+                encoder.push(epoch, entry);
+                at = Position { epoch, seq: entry.seq };
             }
-            let epoch = page.history.epoch_after(at.seq).unwrap_or(at.epoch);
-            encoder.push(epoch, entry);
-            at = Position { epoch, seq: entry.seq };
-        }
-        if let Some(run) = encoder.finish() {
-            outbox.feed(&run);
-            self.count_replayed(cursor, run.end);
+            if !encoder.finish().is_some_and(|run| outbox.feed(&run)) {
+                return;
+            }
+            self.count_replayed(from, at);
+            let todo = outbox.todo();
+            if todo.queued || todo.closing.is_some() {
+                return;
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! listener went, so that a reload costs no resubscription.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -53,7 +53,7 @@ struct State {
     users: usize,
     /// When `users` fell to zero.
     empty_since: Option<Instant>,
-    seats: HashMap<ConnectionId, (Seat, Weak<Outbox>)>,
+    seats: HashMap<ConnectionId, Seat>,
 }
 
 impl State {
@@ -77,9 +77,9 @@ impl Presence {
         self.lock().users == 0
     }
 
-    /// The seats taken through this node, with who listens.
-    pub(super) fn seats(&self) -> Vec<(Seat, Weak<Outbox>)> {
-        self.lock().seats.values().cloned().collect()
+    /// The seats taken through this node.
+    pub(super) fn seats(&self) -> Vec<Seat> {
+        self.lock().seats.values().copied().collect()
     }
 }
 
@@ -175,7 +175,7 @@ impl Gateway {
         let welcome = self.welcome(&joined, recovery.recovered(), recovery.reason());
         outbox.start(seat, joined.snapshot.history.head, recovery.cursor, &welcome);
 
-        stay.0.lock().seats.insert(outbox.connection, (seat, Arc::downgrade(outbox)));
+        stay.0.lock().seats.insert(outbox.connection, seat);
         let speaks = outbox.framing() == Framing::WebSocket;
         let since = joined.snapshot.history.head;
         stay.0.watch().arrived(seat.participant, Here { connection: outbox.connection, speaks, since });

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::Gateway;
 use super::caller::Caller;
-use super::error::{GatewayError, RETRY_MS};
+use super::error::{GatewayError, RETRY_MS, over_limit};
 use crate::auth::password::PasswordError;
 use crate::auth::token::Claims;
 use crate::backend::SessionSummary;
@@ -15,11 +15,11 @@ use crate::model::entry::{Position, Seq};
 use crate::model::id::{ParticipantId, SessionId, TokenId};
 use crate::model::participant::{DisplayName, Role};
 use crate::model::password::Password;
-use crate::model::rate::RateLimit;
+use crate::model::rate::{Rate, RateLimit};
 use crate::model::record::EntryKind;
 use crate::model::seat::Participant;
 use crate::model::session::{CAPACITY_DEFAULT, NewSession, SessionName, SessionRecord};
-use crate::model::time::ClusterMs;
+use crate::model::time::{ClusterMs, millis};
 use crate::model::verb::Verb;
 use crate::protocol::inbound::HistoryRequest;
 use crate::protocol::problem::{Code, Fault};
@@ -94,11 +94,11 @@ impl Gateway {
     /// `rate_limited` after too many wrong passwords; `unavailable`.
     pub async fn join_session(&self, request: AdmissionRequest) -> Result<Admission, GatewayError> {
         let session = request.session;
-        self.count_failure(session, 0).await?;
+        self.may_guess(session).await?;
         let hash = self.parts.backend.sessions.password_hash(session).await?;
         let right = self.parts.passwords.verify(request.password, hash.as_deref()).await.map_err(hashing)?;
         if !right {
-            self.count_failure(session, 1).await?;
+            self.count_failure(session).await;
             return Err(GatewayError::of(Code::Unauthorized));
         }
         // It may have ended while the password was checked: then it is unknown, like any other.
@@ -233,17 +233,33 @@ impl Gateway {
         (self.parts.keys.issue(&claims), exp.millis())
     }
 
-    /// Asks (0) or counts (1) a wrong password of one session, from whatever address.
-    async fn count_failure(&self, session: SessionId, tokens: u32) -> Result<(), GatewayError> {
+    /// Whether one more guess at a session's password may be looked at, from whatever address it comes.
+    async fn may_guess(&self, session: SessionId) -> Result<(), GatewayError> {
         let RateLimit::At(rate) = self.parts.config.limits.join_failures else { return Ok(()) };
-        let Decision { allowed, retry_after_ms, .. } =
-            self.limiter().take(Scope::JoinFailures, &session.to_string(), rate, tokens).await;
-        if allowed || tokens > 0 {
+        // A question is always allowed, unless nobody can answer it: what it tells is how many are left.
+        let bucket = self.limiter().take(Scope::JoinFailures, &session.to_string(), rate, 0).await;
+        if bucket.allowed && bucket.remaining > 0 {
             return Ok(());
         }
+        if bucket.outage {
+            return Err(over_limit(bucket).into());
+        }
         self.parts.metrics.access.rate_limited.get(RateScope::JoinFailures).increment(1);
-        Err(GatewayError::Fault(Fault::of(Code::RateLimited).retry_after(retry_after_ms)))
+        Err(over_limit(Decision { retry_after_ms: until_one(bucket, rate), ..bucket }).into())
     }
+
+    /// Counts a wrong password. Guesses that were under way together may all count when the bucket holds fewer; the
+    /// hashing pool bounds how many those are.
+    async fn count_failure(&self, session: SessionId) {
+        let RateLimit::At(rate) = self.parts.config.limits.join_failures else { return };
+        self.limiter().take(Scope::JoinFailures, &session.to_string(), rate, 1).await;
+    }
+}
+
+/// Milliseconds until an empty bucket holds one token again: all but one of its tokens come after that.
+fn until_one(bucket: Decision, rate: Rate) -> u64 {
+    let rest = rate.per / rate.count.max(1) * rate.burst.saturating_sub(1);
+    bucket.reset_ms.saturating_sub(millis(rest)).max(1)
 }
 
 /// Cuts a page to its bound at the end that is farther from what was asked for.
@@ -280,4 +296,21 @@ fn hashing(error: PasswordError) -> GatewayError {
         PasswordError::Busy => Fault::of(Code::Unavailable).retry_after(RETRY_MS),
         PasswordError::Failed => Fault::of(Code::Internal),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_guesser_is_told_when_the_next_guess_counts() {
+        let bucket =
+            |reset_ms| Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms, outage: false };
+        let rate = |count, burst| Rate { count, per: Duration::from_secs(60), burst };
+        assert_eq!(until_one(bucket(60_000), rate(60, 60)), 1000);
+        assert_eq!(until_one(bucket(59_500), rate(60, 60)), 500);
+        assert_eq!(until_one(bucket(3_000), rate(60, 3)), 1000);
+        assert_eq!(until_one(bucket(0), rate(60, 1)), 1, "it has just filled: come back at once");
+    }
 }

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-/// A request's head must be whole by then: header bytes one a second are an attack (slow loris).
-const HEAD: Duration = Duration::from_secs(5);
+use super::patience::{HEAD, Patience};
+use crate::ws::carrier::{Carrier, Spoke};
+
 /// Header fields of a request. Browsers behind two proxies send about 40.
 const HEADERS: usize = 64;
 /// Bytes of a request's head.
@@ -58,8 +59,11 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, refuse:
         router.clone().oneshot(request.map(axum::body::Body::new))
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS).max_buf_size(HEAD_BYTES);
-    let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+    let spoke = Spoke::default();
+    http.timer(Patience::new(spoke.clone())).header_read_timeout(HEAD);
+    http.max_headers(HEADERS).max_buf_size(HEAD_BYTES);
+    let carrier = TokioIo::new(Carrier::new(socket, spoke));
+    let connection = http.serve_connection(carrier, service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -12,7 +12,6 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamExt as _;
@@ -32,6 +31,7 @@ use crate::model::address::LimitKey;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::EVENT_STREAM_COMMENT;
 use crate::protocol::inbound::Resume;
+use crate::protocol::outbound;
 use crate::protocol::problem::Code;
 use crate::ws::gate::Ticket;
 use crate::ws::route::full;
@@ -89,7 +89,7 @@ async fn serve(
     let closing = run(&edge, &claims, &outbox, &attached, &body).await;
     edge.gateway.detach(attached, outbox.connection, false).await;
     if let Closing::Ours(ending) = closing {
-        outbox.send("error", &last_words(ending));
+        outbox.send("error", &outbound::ended(ending));
         let _ = timeout(PATIENCE, flush(&outbox)).await;
     }
     edge.metrics.sockets.closed.get(crate::ws::closing::label(closing)).increment(1);
@@ -172,23 +172,6 @@ fn position(headers: &HeaderMap, query: Option<&str>) -> Option<Resume> {
     }
 }
 
-/// What a socket's close frame would say.
-fn last_words(ending: Ending) -> Bytes {
-    #[derive(Serialize)]
-    struct Data {
-        code: &'static str,
-        message: String,
-        close: u16,
-    }
-    #[derive(Serialize)]
-    struct Frame {
-        r#type: &'static str,
-        data: Data,
-    }
-    let data = Data { code: ending.label(), message: ending.reason(), close: ending.code() };
-    Bytes::from(serde_json::to_vec(&Frame { r#type: "error", data }).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,11 +186,5 @@ mod tests {
         headers.insert(LAST_EVENT_ID, format!("{new}:9").parse().unwrap());
         assert_eq!(position(&headers, Some(&query)), Some(Resume { epoch: Some(new), seq: Seq(9) }));
         assert_eq!(position(&HeaderMap::new(), None), None);
-    }
-
-    #[test]
-    fn the_last_event_says_what_a_close_frame_would() {
-        let words = last_words(Ending::Kicked);
-        assert_eq!(words, r#"{"type":"error","data":{"code":"kicked","message":"kicked","close":4403}}"#);
     }
 }

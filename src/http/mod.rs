@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod observe;
 pub mod openapi;
 pub mod participants;
+mod patience;
 pub mod peer;
 pub mod problem;
 pub mod rate_limit;

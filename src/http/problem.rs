@@ -1,6 +1,6 @@
 //! From a fault to an answer: problem details (RFC 9457). The one place that knows which status goes with which code.
 //!
-//! A [`Problem`] travels as a fault in the extensions of an empty answer, and [`write`] gives it its body on the way out, where
+//! A [`Problem`] travels as a fault in the extensions of an empty answer, and [`write()`] gives it its body on the way out, where
 //! the request's id is known: so handlers, extractors and layers all refuse in the same way, and every refusal names its request.
 
 use axum::body::Body;
@@ -67,6 +67,7 @@ pub fn status_of(code: Code) -> StatusCode {
         }
         Code::SessionLocked => StatusCode::LOCKED,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_code_has_the_status_of_the_protocol() {
-        let table: [(Code, u16); 19] = [
+        let table: [(Code, u16); 20] = [
             (Code::InvalidRequest, 400),
             (Code::Unauthorized, 401),
             (Code::Forbidden, 403),
@@ -153,6 +154,7 @@ mod tests {
             (Code::SessionFull, 409),
             (Code::SessionLocked, 423),
             (Code::PayloadTooLarge, 413),
+            (Code::UriTooLong, 414),
             (Code::UnsupportedMediaType, 415),
             (Code::UpgradeRequired, 426),
             (Code::RateLimited, 429),

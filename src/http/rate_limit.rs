@@ -17,11 +17,11 @@ use super::peer::Peer;
 use super::problem::Problem;
 use crate::backend::limiter::{Decision, Scope};
 use crate::gateway::caller::Caller;
+use crate::gateway::error::over_limit;
 use crate::metrics::label::RateScope;
 use crate::model::address::LimitKey;
 use crate::model::rate::{Rate, RateLimit};
 use crate::model::time::millis;
-use crate::protocol::problem::{Code, Fault};
 
 /// How many are left and when the bucket is full again.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -45,8 +45,10 @@ async fn take(State((edge, scope)): State<(Edge, Scope)>, request: Request, next
     let mut response = if decision.allowed {
         next.run(request).await
     } else {
-        edge.metrics.access.rate_limited.get(label_of(scope)).increment(1);
-        Problem::from(Fault::of(Code::RateLimited).retry_after(decision.retry_after_ms)).into_response()
+        if !decision.outage {
+            edge.metrics.access.rate_limited.get(label_of(scope)).increment(1);
+        }
+        Problem::from(over_limit(decision)).into_response()
     };
     put(scope, rate, decision, response.headers_mut());
     response
@@ -113,7 +115,8 @@ mod tests {
             (7, 1, 1, "\"create\";q=1;w=1"),
         ] {
             let rate = Rate { count, per: Duration::from_secs(per), burst };
-            let decision = Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms: 1001 };
+            let decision =
+                Decision { allowed: true, remaining: 0, retry_after_ms: 0, reset_ms: 1001, outage: false };
             let mut headers = HeaderMap::new();
             put(Scope::Create, rate, decision, &mut headers);
             assert_eq!(headers[RATE_LIMIT], "\"create\";r=0;t=2");

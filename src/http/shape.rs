@@ -73,7 +73,7 @@ impl Field {
 /// Checks a JSON text against a shape.
 ///
 /// # Errors
-/// `invalid_request` with every wrong member, at most [`ERRORS_MAX`].
+/// `invalid_request` with every wrong member, at most 16.
 pub fn check(shape: &[Field], text: &str) -> Result<(), Fault> {
     let whole = |rule: &str| Fault::field("body", rule);
     json::check(text).map_err(|flaw| {

@@ -32,12 +32,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::backend::clock::ClusterClock;
 use crate::backend::log::{Announcement, Deliver, Page, Relay};
 use crate::metrics::Metrics;
+use crate::metrics::label::Origin;
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
-use crate::model::seat::Generation;
+use crate::model::seat::{Generation, Seat};
 use behind::Behind;
 use noted::Noted;
 use outbox::Outbox;
@@ -102,6 +104,17 @@ impl Flooded {
     }
 }
 
+/// What all shards share.
+#[derive(Clone)]
+pub struct Commons {
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// The cluster's time, to see how old an entry is when it is written.
+    pub clock: Arc<ClusterClock>,
+    /// How entries come: within the process, or over a link.
+    pub origin: Origin,
+}
+
 /// The rooms of this node.
 pub struct Hub {
     doors: Vec<Door>,
@@ -124,7 +137,7 @@ impl ShardTask {
 impl Hub {
     /// A hub with so many shards, at least one, and their tasks for the caller to run.
     #[must_use]
-    pub fn new(shards: usize, metrics: Arc<Metrics>) -> (Arc<Self>, Vec<ShardTask>) {
+    pub fn new(shards: usize, commons: Commons) -> (Arc<Self>, Vec<ShardTask>) {
         let (behind, noted) = (Arc::new(Behind::default()), Arc::new(Noted::default()));
         let mut doors = Vec::new();
         let mut tasks = Vec::new();
@@ -132,9 +145,10 @@ impl Hub {
             let (inbox, events) = mpsc::channel(INBOX);
             let flooded = Arc::new(Flooded::default());
             let lists = (behind.clone(), noted.clone());
-            tasks.push(ShardTask(Shard::new(events, flooded.clone(), lists, metrics.clone())));
+            tasks.push(ShardTask(Shard::new(events, flooded.clone(), lists, commons.clone())));
             doors.push(Door { inbox, rooms: RwLock::default(), flooded });
         }
+        let metrics = commons.metrics;
         (Arc::new(Self { doors, behind, noted, metrics, rooms: AtomicUsize::new(0) }), tasks)
     }
 
@@ -200,6 +214,12 @@ impl Hub {
     /// A head seen by other means than announcements: a room that does not reach it by the next time missed something.
     pub async fn expect(&self, session: SessionId, head: Seq) {
         self.tell(session, Event::Expect(session, head)).await;
+    }
+
+    /// Seats that are no longer their listeners', as the log at `head` knows. The listeners end once they were given that much: an
+    /// entry on its way may say better why.
+    pub async fn lose(&self, session: SessionId, head: Seq, seats: Vec<Seat>) {
+        self.tell(session, Event::Lose(session, head, seats)).await;
     }
 
     /// Tells every listener on this node, in every room, the same frame.

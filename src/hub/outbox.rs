@@ -139,7 +139,7 @@ impl Outbox {
     /// The listener has a seat, was greeted, and wants every entry after `cursor`. `head` is where the seat was taken. Once only.
     pub fn start(&self, seat: Seat, head: Seq, cursor: Position, welcome: &Bytes) {
         let _ = self.seat.set((seat, head));
-        let bytes = self.frame("welcome", welcome);
+        let bytes = self.frame("welcome", Some(cursor), welcome);
         let mut state = self.lock();
         state.cursor = Some(cursor);
         self.put_locked(&mut state, bytes);
@@ -148,7 +148,7 @@ impl Outbox {
     /// Sends one message of its own to this listener.
     pub fn send(&self, event: &str, json: &Bytes) {
         self.terms.metrics.sockets.frames_sent.get(SentKind::Reply).increment(1);
-        self.put(self.frame(event, json));
+        self.put(self.frame(event, None, json));
     }
 
     /// Sends one message that may be lost: dropped when half the outbox is taken. `false`: it was.
@@ -212,7 +212,7 @@ impl Outbox {
         }
         state.cursor = Some(at);
         self.set_lagging(&mut state, false);
-        let bytes = self.frame("reset", frame);
+        let bytes = self.frame("reset", Some(at), frame);
         self.put_locked(&mut state, bytes);
         true
     }
@@ -224,7 +224,7 @@ impl Outbox {
             && !state.lagging
         {
             state.cursor = Some(at);
-            let bytes = self.frame("status", frame);
+            let bytes = self.frame("status", Some(at), frame);
             self.put_locked(&mut state, bytes);
         }
     }
@@ -333,9 +333,12 @@ impl Outbox {
         self.held.store(true, Ordering::Release);
     }
 
-    fn frame(&self, event: &str, json: &Bytes) -> Bytes {
+    /// Frames a message. `at`: where its reader stands after it, for what a stream is resumed by; none leaves that as it was.
+    fn frame(&self, event: &str, at: Option<Position>, json: &Bytes) -> Bytes {
         let mut out = BytesMut::with_capacity(json.len() + 16);
-        self.sink.framing().encode(event, None, json, &mut out);
+        let framing = self.sink.framing();
+        let id = at.filter(|_| framing == Framing::EventStream).map(|at| at.to_string());
+        framing.encode(event, id.as_deref(), json, &mut out);
         out.freeze()
     }
 

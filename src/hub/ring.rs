@@ -117,14 +117,19 @@ impl Encoder {
     pub fn push(&mut self, epoch: Epoch, entry: &Entry) {
         if epoch != self.at.epoch {
             let status = Status::new_epoch(epoch, self.at.seq).encode();
-            self.framing.encode("status", None, &status, &mut self.out);
+            let id = self.event_id(Position { epoch, ..self.at });
+            self.framing.encode("status", id.as_deref(), &status, &mut self.out);
         }
         self.at = Position { epoch, seq: entry.seq };
         self.first.get_or_insert(entry.seq);
         self.entry.clear();
         outbound::put_entry(entry, &mut self.entry);
-        let id = (self.framing == Framing::EventStream).then(|| format!("{epoch}:{}", entry.seq));
+        let id = self.event_id(self.at);
         self.framing.encode(entry.record.kind().as_str(), id.as_deref(), &self.entry, &mut self.out);
+    }
+
+    fn event_id(&self, at: Position) -> Option<String> {
+        (self.framing == Framing::EventStream).then(|| at.to_string())
     }
 
     /// Bytes so far.
@@ -187,8 +192,8 @@ mod tests {
         let cursor = Position { epoch: old, seq: Seq(1) };
         let Pull::Run(run) = ring.after(cursor, Framing::EventStream, usize::MAX) else { panic!("a run") };
         let text = std::str::from_utf8(&run.bytes).unwrap();
-        let status =
-            format!(r#"data: {{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
+        let data = format!(r#"{{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
+        let status = format!("event: status\nid: {new}:2\ndata: {data}\n");
         let (before, after) = text.split_once(&status).expect("the boundary is there");
         assert!(before.contains(r#""seq":2"#) && after.contains(r#""seq":3"#), "{text}");
         assert_eq!(run.end, Position { epoch: new, seq: Seq(3) });

@@ -16,6 +16,8 @@ use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{Continuity, History};
 use crate::model::id::{ConnectionId, ParticipantId};
 use crate::model::record::{EntryKind, Record};
+use crate::model::seat::Seat;
+use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 use crate::protocol::outbound::Status;
@@ -72,12 +74,14 @@ pub(super) struct Live {
     listeners: Vec<Arc<Outbox>>,
     sockets: Option<Encoder>,
     streams: Option<Encoder>,
-    /// How many entries wait in the encoders.
-    waiting: usize,
+    /// When the entries that wait in the encoders were taken by the log.
+    waiting: Vec<ClusterMs>,
     consequences: Vec<Consequence>,
     /// The newest film and the seats that went, for [`Noted`].
     film: Option<Record>,
     gone: Vec<(ParticipantId, Seq)>,
+    /// Seats that a beat found lost, each with the head it saw.
+    lost: Vec<(Seq, Seat)>,
 }
 
 impl Live {
@@ -92,10 +96,11 @@ impl Live {
             listeners: Vec::new(),
             sockets: None,
             streams: None,
-            waiting: 0,
+            waiting: Vec::new(),
             consequences: Vec::new(),
             film: None,
             gone: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -214,8 +219,8 @@ impl Live {
         [&self.sockets, &self.streams].into_iter().flatten().any(|encoder| encoder.len() >= RUN_BYTES)
     }
 
-    /// The encoded runs that wait, for each kind of sink, and how many entries they hold.
-    pub(super) fn take_runs(&mut self) -> (Option<Run>, Option<Run>, usize) {
+    /// The encoded runs that wait, for each kind of sink, and when the log took their entries.
+    pub(super) fn take_runs(&mut self) -> (Option<Run>, Option<Run>, Vec<ClusterMs>) {
         let socket = self.sockets.take().and_then(Encoder::finish);
         let stream = self.streams.take().and_then(Encoder::finish);
         (socket, stream, std::mem::take(&mut self.waiting))
@@ -234,6 +239,23 @@ impl Live {
                     _ => continue,
                 };
                 listener.finish(Closing::Ours(ending));
+            }
+        }
+        self.end_lost();
+    }
+
+    /// Seats are lost, as the log at `head` knows.
+    pub(super) fn lose(&mut self, head: Seq, seats: Vec<Seat>) {
+        self.lost.extend(seats.into_iter().map(|seat| (head, seat)));
+    }
+
+    /// Ends the listeners of lost seats whose room has come as far as the beat that found them lost.
+    fn end_lost(&mut self) {
+        let at = self.at.seq;
+        let due: Vec<_> = self.lost.extract_if(.., |(head, _)| *head <= at).map(|(_, seat)| seat).collect();
+        for listener in &self.listeners {
+            if listener.seat().is_some_and(|(seat, _)| due.contains(seat)) {
+                listener.finish(Closing::Ours(Ending::SeatLost));
             }
         }
     }
@@ -294,7 +316,7 @@ impl Live {
             let encoder = self.streams.get_or_insert_with(|| Encoder::new(Framing::EventStream, before));
             encoder.push(epoch, &entry);
         }
-        self.waiting += 1;
+        self.waiting.push(entry.ts);
         self.at = Position { epoch, seq: entry.seq };
         self.note(&entry);
         self.lock_ring(|ring, at| ring.push(at.epoch, entry));

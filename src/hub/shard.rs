@@ -12,14 +12,13 @@ use super::behind::Behind;
 use super::noted::Noted;
 use super::outbox::{Closing, Outbox};
 use super::room::{Live, Step, hand};
-use super::{Flooded, Repair, Room};
+use super::{Commons, Flooded, Repair, Room};
 use crate::backend::log::{Announcement, Relay};
-use crate::metrics::Metrics;
 use crate::metrics::label::{AnnouncementDrop, ResyncCause, SentKind};
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
-use crate::model::seat::Generation;
+use crate::model::seat::{Generation, Seat};
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 use crate::protocol::peers;
@@ -47,6 +46,7 @@ pub(super) enum Event {
     Replaced(SessionId, ParticipantId, Generation),
     Repair(SessionId, Repair),
     Expect(SessionId, Seq),
+    Lose(SessionId, Seq, Vec<Seat>),
     TellAll(&'static str, Bytes),
     /// Rooms were flooded or interrupted while the inbox may have been empty.
     Look,
@@ -57,7 +57,7 @@ pub(super) struct Shard {
     flooded: Arc<Flooded>,
     behind: Arc<Behind>,
     noted: Arc<Noted>,
-    metrics: Arc<Metrics>,
+    commons: Commons,
     rooms: HashMap<SessionId, Live>,
     /// Rooms with entries that wait to be written.
     dirty: Vec<SessionId>,
@@ -68,9 +68,9 @@ impl Shard {
         inbox: mpsc::Receiver<Event>,
         flooded: Arc<Flooded>,
         (behind, noted): (Arc<Behind>, Arc<Noted>),
-        metrics: Arc<Metrics>,
+        commons: Commons,
     ) -> Self {
-        Self { inbox, flooded, behind, noted, metrics, rooms: HashMap::new(), dirty: Vec::new() }
+        Self { inbox, flooded, behind, noted, commons, rooms: HashMap::new(), dirty: Vec::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -106,7 +106,7 @@ impl Shard {
             }
             Event::Close(session) => {
                 if self.rooms.remove(&session).is_some_and(|room| room.is_behind()) {
-                    self.metrics.fan_out.rooms_behind.decrement(1);
+                    self.commons.metrics.fan_out.rooms_behind.decrement(1);
                 }
             }
             Event::Begin(session, history) => {
@@ -127,6 +127,12 @@ impl Shard {
             Event::Expect(session, head) => {
                 self.step(session, Some(ResyncCause::Gap), |room| room.expect(head))
             }
+            Event::Lose(session, head, seats) => {
+                self.step(session, None, |room| {
+                    room.lose(head, seats);
+                    Step::Done
+                });
+            }
             Event::TellAll(event, frame) => {
                 for listener in self.rooms.values().flat_map(Live::listeners) {
                     listener.send(event, &frame);
@@ -142,7 +148,7 @@ impl Shard {
         let (step, cause, old) = room.announced(announcement);
         let (heavy, is_behind) = (room.is_heavy(), room.is_behind());
         if old {
-            self.metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Old).increment(1);
+            self.commons.metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Old).increment(1);
         }
         self.after(session, was_behind, is_behind, step, cause);
         self.dirty.push(session);
@@ -176,7 +182,7 @@ impl Shard {
             if relay.to.is_some() {
                 listener.put(bytes.clone());
             } else if !listener.send_ephemeral(bytes) {
-                self.metrics.fan_out.ephemeral_dropped.increment(1);
+                self.commons.metrics.fan_out.ephemeral_dropped.increment(1);
             }
         }
     }
@@ -184,9 +190,7 @@ impl Shard {
     fn replaced(&self, session: SessionId, participant: ParticipantId, newest: Generation) {
         let Some(room) = self.rooms.get(&session) else { return };
         for listener in room.listeners() {
-            let older = |(seat, _): &(crate::model::seat::Seat, Seq)| {
-                seat.participant == participant && seat.generation < newest
-            };
+            let older = |(seat, _): &(Seat, Seq)| seat.participant == participant && seat.generation < newest;
             if listener.seat().is_some_and(older) {
                 listener.finish(Closing::Ours(Ending::Replaced));
             }
@@ -215,7 +219,7 @@ impl Shard {
     }
 
     fn after(&self, session: SessionId, was: bool, is: bool, step: Step, cause: Option<ResyncCause>) {
-        let fan_out = &self.metrics.fan_out;
+        let fan_out = &self.commons.metrics.fan_out;
         if was != is {
             fan_out.rooms_behind.increment(if is { 1.0 } else { -1.0 });
         }
@@ -232,7 +236,7 @@ impl Shard {
         for session in std::mem::take(&mut self.dirty) {
             let Some(room) = self.rooms.get_mut(&session) else { continue };
             let (socket, stream, entries) = room.take_runs();
-            if entries > 0 {
+            if !entries.is_empty() {
                 let mut sent = 0u64;
                 for (index, listener) in room.listeners().iter().enumerate() {
                     sent += u64::from(hand(listener, socket.as_ref(), stream.as_ref()));
@@ -240,12 +244,16 @@ impl Shard {
                         tokio::task::yield_now().await;
                     }
                 }
-                let fan_out = &self.metrics.fan_out;
-                let deliveries = sent * entries as u64;
+                let fan_out = &self.commons.metrics.fan_out;
+                let deliveries = sent * entries.len() as u64;
                 fan_out.deliveries.increment(deliveries);
-                self.metrics.sockets.frames_sent.get(SentKind::Entry).increment(deliveries);
-                let took = arrived.elapsed();
-                (0..entries).for_each(|_| fan_out.broadcast.record(took));
+                self.commons.metrics.sockets.frames_sent.get(SentKind::Entry).increment(deliveries);
+                let (took, now) = (arrived.elapsed(), self.commons.clock.now());
+                let lag = fan_out.delivery_lag.get(self.commons.origin);
+                for ts in entries {
+                    fan_out.broadcast.record(took);
+                    lag.record(now.since(ts));
+                }
             }
             room.follow_up();
             room.report(&self.noted);

@@ -76,7 +76,7 @@ topic! {
         broadcast: Histogram = histogram("broadcast_duration_seconds", FAN_OUT),
             "From an entry's arrival on this node to its last local write; one sample per entry.";
         delivery_lag: Family<Origin, Histogram> = histograms("delivery_lag_seconds", FAST),
-            "From an entry's time stamp to its last local write, clock offset corrected; one sample per entry.";
+            "From an entry's time stamp to its last local write by the cluster's clock, one sample per entry; local: the entry came within the process, remote: over the link to Redis.";
         recoveries: Family<RecoveryResult, Counter> = counters("recoveries_total"), "Attaches, by what could be replayed.";
         resyncs: Family<ResyncCause, Counter> = counters("resyncs_total"), "Times a room read the log, by cause.";
         resets: Family<ResetReason, Counter> = counters("resets_total"), "Times listeners were told that continuity broke.";

@@ -76,6 +76,13 @@ pub struct Position {
     pub seq: Seq,
 }
 
+/// `<epoch>:<seq>`, the id of a server-sent event.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.seq)
+    }
+}
+
 /// One message in a session's log. Equal at every node and every reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

@@ -14,6 +14,7 @@ use crate::model::participant::Role;
 use crate::model::seat::{Participant, Slot};
 use crate::model::session::{Control, SessionName, SessionRecord};
 use crate::model::time::ClusterMs;
+use crate::protocol::close::Ending;
 use crate::protocol::inbound::Kind;
 use crate::protocol::problem::Fault;
 
@@ -169,6 +170,19 @@ pub fn goaway(reconnect_after_ms: u32, reason: &'static str) -> Bytes {
         reason: &'static str,
     }
     frame("goaway", None, None, Goaway { reconnect_after_ms, reason })
+}
+
+/// The last event of an event stream, which has no close codes: what a socket's close frame would say.
+#[must_use]
+pub fn ended(ending: Ending) -> Bytes {
+    #[derive(Serialize)]
+    struct Ended {
+        code: &'static str,
+        message: String,
+        close: u16,
+    }
+    let data = Ended { code: ending.label(), message: ending.reason(), close: ending.code() };
+    frame("error", None, None, data)
 }
 
 /// A session as its participants see it.

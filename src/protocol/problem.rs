@@ -26,6 +26,8 @@ pub enum Code {
     SessionLocked,
     /// The body is over its bound.
     PayloadTooLarge,
+    /// The address is over its bound.
+    UriTooLong,
     /// The body is not JSON by its own account.
     UnsupportedMediaType,
     /// Only a WebSocket upgrade can be answered here.
@@ -48,7 +50,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -59,6 +61,7 @@ impl Code {
         Self::SessionFull,
         Self::SessionLocked,
         Self::PayloadTooLarge,
+        Self::UriTooLong,
         Self::UnsupportedMediaType,
         Self::UpgradeRequired,
         Self::RateLimited,
@@ -84,6 +87,7 @@ impl Code {
             Self::SessionFull => "session_full",
             Self::SessionLocked => "session_locked",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::UriTooLong => "uri_too_long",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UpgradeRequired => "upgrade_required",
             Self::RateLimited => "rate_limited",
@@ -110,6 +114,7 @@ impl Code {
             Self::SessionFull => "The session is full",
             Self::SessionLocked => "The session is locked",
             Self::PayloadTooLarge => "The body is too large",
+            Self::UriTooLong => "The address is too long",
             Self::UnsupportedMediaType => "The body must be application/json",
             Self::UpgradeRequired => "A WebSocket upgrade is required",
             Self::RateLimited => "Too many requests",

@@ -9,8 +9,12 @@ mod parts;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
+use crate::backend::Durability;
+use crate::backend::redis::{Condition, LinkState};
 use crate::config::Config;
+use crate::config::redis::Durability as Asked;
 use crate::http::{accept, router};
 use crate::shutdown::{self, Shutdown};
 use crate::telemetry::DroppedLines;
@@ -36,6 +40,14 @@ pub enum StartError {
     /// The Redis that the settings describe cannot be used.
     #[error("redis: {0}")]
     Redis(#[from] crate::backend::redis::ConnectError),
+    /// Redis gives less than is promised to clients.
+    #[error("redis: it gives durability {}, and DURABILITY asks for {}", .seen.as_str(), .asked.as_str())]
+    TooWeak {
+        /// What its settings show.
+        seen: Durability,
+        /// What is asked for.
+        asked: Asked,
+    },
     /// Sentinel and Cluster are read from the settings, but cannot be spoken to yet.
     #[error("redis: Sentinel and Cluster are not supported yet; use redis:// or rediss://")]
     Topology,
@@ -86,11 +98,36 @@ impl Server {
     }
 
     /// Waits for the order to drain, and drains; how many connections were still there at the end.
-    pub async fn wait(self) -> usize {
-        self.shutdown.drain.cancelled().await;
+    ///
+    /// # Errors
+    /// [`StartError::TooWeak`], on the first contact with Redis only: later it makes the node not ready, because its clients are
+    /// better off waiting than cut.
+    pub async fn wait(self) -> Result<usize, StartError> {
+        tokio::select! {
+            () = self.shutdown.drain.cancelled() => {}
+            seen = too_weak(self.built.condition.clone()) => {
+                self.shutdown.refuse.cancel();
+                self.shutdown.stop.cancel();
+                return Err(StartError::TooWeak { seen, asked: self.built.edge.config.redis.durability });
+            }
+        }
         let Built { edge, wheels, .. } = &self.built;
-        shutdown::drain(&self.shutdown, &edge.gateway, wheels, &edge.config.drain).await
+        Ok(shutdown::drain(&self.shutdown, &edge.gateway, wheels, &edge.config.drain).await)
     }
+}
+
+/// What Redis gives, when its first contact shows that this is less than asked for; waits for ever when it is enough.
+async fn too_weak(condition: Option<watch::Receiver<Condition>>) -> Durability {
+    if let Some(mut condition) = condition {
+        let judged = |now: &Condition| now.state == LinkState::Live || now.too_weak.is_some();
+        // An error means that the link's keeper has ended, and the node with it.
+        if let Ok(now) = condition.wait_for(judged).await
+            && let Some(seen) = now.too_weak
+        {
+            return seen;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Serves until a signal says stop.
@@ -101,7 +138,7 @@ pub async fn run(config: Config, dropped_lines: DroppedLines) -> Result<(), Star
     let server = Server::start(config, dropped_lines).await?;
     shutdown::listen_for_signals(server.shutdown()).map_err(StartError::Signals)?;
     announce(&server);
-    let stragglers = server.wait().await;
+    let stragglers = server.wait().await?;
     if stragglers == 0 {
         tracing::info!("drained, nobody was cut");
     } else {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::interval;
 
 use super::{StartError, file_limit};
@@ -13,16 +14,16 @@ use crate::auth::server_key::ServerKeys;
 use crate::auth::token::Keys;
 use crate::backend::clock::ClusterClock;
 use crate::backend::memory::{MemorySettings, memory};
-use crate::backend::redis::{self, RedisSettings};
+use crate::backend::redis::{self, Condition, RedisSettings, Surroundings};
 use crate::backend::{Backend, Durability};
 use crate::config::Config;
 use crate::config::limits::OnOutage;
 use crate::config::redis::{Durability as Asked, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
 use crate::http::Edge;
-use crate::hub::Hub;
 use crate::hub::wheel::Wheel;
-use crate::metrics::label::BackendKind;
+use crate::hub::{Commons, Hub};
+use crate::metrics::label::{BackendKind, Origin};
 use crate::metrics::process::Build;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::model::id::NodeId;
@@ -39,6 +40,8 @@ const STREAM_COMMENT: Duration = Duration::from_secs(15);
 /// What a server holds on to.
 pub(super) struct Built {
     pub(super) edge: Edge,
+    /// The link to Redis, when there is one.
+    pub(super) condition: Option<watch::Receiver<Condition>>,
     /// Everyone who is connected, by kind.
     pub(super) wheels: [Arc<Wheel>; 2],
 }
@@ -67,12 +70,15 @@ pub(super) fn build(
 ) -> Result<Built, StartError> {
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new(build_of(&config), Handle::current()));
-    let (hub, shards) = Hub::new(config.server.worker_threads, metrics.clone());
+    let clock = Arc::new(ClusterClock::new());
+    let origin = if config.redis.target.is_some() { Origin::Remote } else { Origin::Local };
+    let commons = Commons { metrics: metrics.clone(), clock: clock.clone(), origin };
+    let (hub, shards) = Hub::new(config.server.worker_threads, commons);
     for shard in shards {
         shutdown.background(shard.run());
     }
     let node = NodeId::new_random();
-    let backend = backend(&config, node, &hub, shutdown)?;
+    let (backend, condition) = backend(&config, node, (&hub, &metrics, clock), shutdown)?;
     let passwords = passwords(&config, &metrics)?;
     let gateway = Gateway::new(Parts {
         node,
@@ -100,7 +106,7 @@ pub(super) fn build(
     shutdown.background(sockets.clone().run_heartbeat());
     let edge = Edge::new(gateway, sockets, streams);
     shutdown.background(crate::http::events::keep_awake(edge.clone()));
-    Ok(Built { edge, wheels })
+    Ok(Built { edge, condition, wheels })
 }
 
 fn build_of(config: &Config) -> Build {
@@ -112,16 +118,17 @@ fn build_of(config: &Config) -> Build {
 fn backend(
     config: &Config,
     node: NodeId,
-    hub: &Arc<Hub>,
+    (hub, metrics, clock): (&Arc<Hub>, &Metrics, Arc<ClusterClock>),
     shutdown: &Shutdown,
-) -> Result<Backend, StartError> {
+) -> Result<(Backend, Option<watch::Receiver<Condition>>), StartError> {
     if let Some(target) = &config.redis.target {
         let settings = redis_settings(config, target, node)?;
-        let stop = shutdown.stop.clone();
-        return Ok(redis::connect(settings, hub.clone(), stop, &shutdown.background)?);
+        let (deliver, stop, tracker) = (hub.clone(), shutdown.stop.clone(), &shutdown.background);
+        let surroundings = Surroundings { deliver, stop, tracker, metrics, clock };
+        let (backend, condition) = redis::connect_watched(settings, surroundings)?;
+        return Ok((backend, Some(condition)));
     }
     let settings = MemorySettings { history_entries: config.sessions.history_entries };
-    let clock = Arc::new(ClusterClock::new());
     let (backend, store) = memory(settings, clock.clone(), hub.clone());
     shutdown.background(async move {
         let mut ticks = interval(SWEEP);
@@ -130,7 +137,7 @@ fn backend(
             store.sweep(clock.now());
         }
     });
-    Ok(backend)
+    Ok((backend, None))
 }
 
 fn redis_settings(config: &Config, target: &RedisTarget, node: NodeId) -> Result<RedisSettings, StartError> {

@@ -1,12 +1,15 @@
 //! How a connection ends: the close frame goes out, the peer's is awaited, and neither takes long.
 
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::frame::Violation;
+use super::frame::{Decoder, Event, Flow, Violation};
+use super::socket::{self, Read};
 use crate::hub::outbox::{Closing, Outbox};
 use crate::metrics::label::ClosedReason;
 use crate::protocol::close::Ending;
@@ -25,8 +28,28 @@ pub(super) fn of(violation: Violation) -> Ending {
     }
 }
 
+/// Waits a little for the answers that are owed: who was heard is told what became of it, and it lands before the seat goes.
+pub(super) async fn settle(outbox: &Outbox) {
+    let paid = async {
+        while outbox.owed() > 0 {
+            outbox.hold();
+            // Paid between the two looks: nobody would wake us.
+            if outbox.owed() == 0 {
+                return;
+            }
+            outbox.woken().await;
+        }
+    };
+    let _ = timeout(PATIENCE, paid).await;
+}
+
 /// Says goodbye and waits a little for the answer: a socket dropped with unread bytes would be reset, and the close frame lost.
-pub(super) async fn say_goodbye(socket: &Arc<TcpStream>, outbox: &Outbox, closing: Closing) {
+pub(super) async fn say_goodbye(
+    socket: &Arc<TcpStream>,
+    outbox: &Outbox,
+    decoder: &mut Decoder,
+    closing: Closing,
+) {
     let frame = match closing {
         Closing::Ours(ending) => close_frame(ending.code(), &ending.reason()),
         // The echo of RFC 6455, 5.5.1: our own normal close answers theirs, whatever its code.
@@ -36,7 +59,7 @@ pub(super) async fn say_goodbye(socket: &Arc<TcpStream>, outbox: &Outbox, closin
     outbox.seal(frame);
     let flushed = timeout(PATIENCE, flush(outbox)).await.is_ok_and(|sent| sent);
     if flushed && closing != Closing::Client {
-        let _ = timeout(PATIENCE, until_closed(socket)).await;
+        let _ = timeout(PATIENCE, until_closed(socket, decoder)).await;
     }
 }
 
@@ -49,8 +72,32 @@ async fn flush(outbox: &Outbox) -> bool {
     true
 }
 
-/// Reads and drops until the peer closes its side; only its close frame or the end of its stream matters any more.
-async fn until_closed(socket: &TcpStream) {
+/// Reads and drops until the peer's close frame or the end of its stream. With both close frames said it is for the server to end
+/// the connection (RFC 6455, 7.1.1): the client waits for that.
+async fn until_closed(socket: &TcpStream, decoder: &mut Decoder) {
+    let mut closed = false;
+    let mut note = |event: Event<'_>| {
+        closed |= matches!(event, Event::Close(_));
+        Flow::Continue
+    };
+    let mut readable = decoder.resume(&mut note).is_ok() && !decoder.has_ended();
+    while readable && socket.readable().await.is_ok() {
+        match socket::read(socket, decoder, &mut note) {
+            Ok(Read::Bytes(_)) => readable = !decoder.has_ended(),
+            Ok(Read::Violation(_)) => readable = false,
+            Ok(Read::End) | Err(_) => return,
+        }
+    }
+    if !closed {
+        until_ended(socket).await;
+    }
+}
+
+/// What comes from a peer that broke the framing cannot be read: our end of the stream says that we are done, theirs is awaited.
+async fn until_ended(socket: &TcpStream) {
+    if SockRef::from(socket).shutdown(Shutdown::Write).is_err() {
+        return;
+    }
     let mut bytes = [0; 1024];
     while socket.readable().await.is_ok() {
         match socket.try_read(&mut bytes) {

@@ -72,17 +72,20 @@ pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, mut first: V
             sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
             let mut live = Live::new(&sockets, &socket, &outbox, &attached, claims, decoder);
             let closing = live.run(&mut first).await;
-            drop(live);
+            decoder = live.decoder;
             (closing, Some(attached))
         }
         Err(closing) => (closing, None),
     };
 
     if let Some(attached) = attached {
+        if matches!(closing, Closing::Ours(_)) {
+            closing::settle(&outbox).await;
+        }
         let leaving = closing == Closing::Ours(Ending::Left);
         sockets.gateway.detach(attached, outbox.connection, leaving).await;
     }
-    closing::say_goodbye(&socket, &outbox, closing).await;
+    closing::say_goodbye(&socket, &outbox, &mut decoder, closing).await;
     let metrics = sockets.gateway.metrics();
     metrics.sockets.closed.get(closing::label(closing)).increment(1);
     metrics.sockets.duration.record(since.elapsed());
@@ -177,7 +180,7 @@ impl<'c> Live<'c> {
             sockets,
             socket,
             attached,
-            actor: Actor { gateway, outbox: outbox.clone(), seat: attached.seat },
+            actor: Actor::new(gateway, outbox.clone(), attached.seat),
             claims,
             decoder,
             machine: Machine::new(rates),

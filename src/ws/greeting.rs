@@ -8,17 +8,27 @@ use tokio::time::{Instant, timeout_at};
 
 use super::closing;
 use super::frame::{Decoder, Event, Flow};
+use super::machine::Controls;
 use super::socket::{self, Read};
 use crate::hub::outbox::{Closing, Outbox};
 use crate::protocol::close::Ending;
 use crate::protocol::framing::pong_frame;
-use crate::protocol::inbound::{self, Hello, Message, Rejected};
+use crate::protocol::inbound::{self, Hello, Inbound, Kind, Message, Misread, Rejected};
+use crate::protocol::outbound;
 
 /// How long a client may take to say who it is.
 pub(super) const HELLO: Duration = Duration::from_secs(5);
 
 /// Bytes of a first frame at most: a token of 4 KiB fits with what stands around it.
 pub(super) const HELLO_BYTES: usize = 6 * 1024;
+
+/// What was heard until now.
+struct Heard<'o> {
+    outbox: &'o Outbox,
+    /// Counts everything that is no hello: whoever is unknown may not make us write for ever.
+    others: Controls,
+    end: Option<Result<Hello, Closing>>,
+}
 
 /// Waits for the first frame.
 ///
@@ -32,16 +42,16 @@ pub(super) async fn hello(
 ) -> Result<Hello, Closing> {
     let late = Closing::Ours(Ending::Unauthorized("hello_timeout"));
     let deadline = Instant::now() + HELLO;
-    let mut heard = None;
-    if let Err(violation) = decoder.feed(first, |event| note(&event, outbox, &mut heard)) {
+    let mut heard = Heard { outbox, others: Controls::default(), end: None };
+    if let Err(violation) = decoder.feed(first, |event| heard.note(&event)) {
         return Err(Closing::Ours(closing::of(violation)));
     }
     loop {
-        if let Some(heard) = heard {
-            return heard;
+        if let Some(end) = heard.end {
+            return end;
         }
         timeout_at(deadline, socket.readable()).await.map_err(|_| late)?.map_err(|_| Closing::PeerLost)?;
-        match socket::read(socket, decoder, |event| note(&event, outbox, &mut heard)) {
+        match socket::read(socket, decoder, |event| heard.note(&event)) {
             Ok(Read::Bytes(_)) => {}
             Ok(Read::End) | Err(_) => return Err(Closing::PeerLost),
             Ok(Read::Violation(violation)) => return Err(Closing::Ours(closing::of(violation))),
@@ -49,35 +59,45 @@ pub(super) async fn hello(
     }
 }
 
-fn note(event: &Event<'_>, outbox: &Outbox, heard: &mut Option<Result<Hello, Closing>>) -> Flow {
-    match event {
-        Event::Text(text) => {
-            *heard = Some(read(text));
-            // What follows is judged by the limits of a participant.
-            Flow::Pause
+impl Heard<'_> {
+    fn note(&mut self, event: &Event<'_>) -> Flow {
+        match event {
+            Event::Text(text) => self.text(text),
+            Event::Ping(payload) => {
+                if self.goes_on() {
+                    self.outbox.put(pong_frame(payload));
+                }
+            }
+            Event::Pong(_) => {
+                self.goes_on();
+            }
+            Event::Close(_) => self.end = Some(Err(Closing::Client)),
         }
-        Event::Ping(payload) => {
-            outbox.put(pong_frame(payload));
-            Flow::Continue
-        }
-        Event::Pong(_) => Flow::Continue,
-        Event::Close(_) => {
-            *heard = Some(Err(Closing::Client));
-            Flow::Pause
+        // What follows a hello is judged by the limits of a participant.
+        if self.end.is_some() { Flow::Pause } else { Flow::Continue }
+    }
+
+    fn text(&mut self, text: &str) {
+        let ours = |ending| Some(Err(Closing::Ours(ending)));
+        match inbound::parse(text).map_err(|misread| *misread) {
+            Ok(Inbound { message: Message::Hello(hello), .. }) => self.end = Some(Ok(hello)),
+            Ok(_) => self.end = ours(Ending::Unauthorized("hello_expected")),
+            Err(Misread { rejected: Rejected::Malformed, .. }) => self.end = ours(Ending::Malformed),
+            // A hello with a field that cannot be is a mistake like any other: it is told, and may be said again in time.
+            Err(Misread { kind: Some(Kind::Hello), rejected: Rejected::Refused { id, n, fault } }) => {
+                if self.goes_on() {
+                    self.outbox.send("error", &outbound::error(id.as_deref(), n, &fault));
+                }
+            }
+            Err(_) => self.end = ours(Ending::Unauthorized("hello_expected")),
         }
     }
-}
 
-fn read(text: &str) -> Result<Hello, Closing> {
-    let ours = |ending| Err(Closing::Ours(ending));
-    match inbound::parse(text) {
-        Ok(inbound) => match inbound.message {
-            Message::Hello(hello) => Ok(hello),
-            _ => ours(Ending::Unauthorized("hello_expected")),
-        },
-        Err(misread) => match misread.rejected {
-            Rejected::Malformed => ours(Ending::Malformed),
-            Rejected::Refused { .. } => ours(Ending::Unauthorized("hello_expected")),
-        },
+    /// One more that is no hello; whether the connection may go on.
+    fn goes_on(&mut self) -> bool {
+        if let Err(ending) = self.others.add(Instant::now()) {
+            self.end = Some(Err(Closing::Ours(ending)));
+        }
+        self.end.is_none()
     }
 }

@@ -103,6 +103,17 @@ impl Strikes {
     }
 }
 
+/// Counts control frames, whoever sends them.
+#[derive(Debug, Default)]
+pub(super) struct Controls(Strikes);
+
+impl Controls {
+    /// One came; whether the connection goes on.
+    pub(super) fn add(&mut self, now: Instant) -> Result<(), Ending> {
+        if self.0.add(now, CONTROLS) { Err(Ending::RateAbused) } else { Ok(()) }
+    }
+}
+
 /// A connection's limits and what it has spent of them.
 pub(super) struct Machine {
     messages: Option<Bucket>,
@@ -110,7 +121,7 @@ pub(super) struct Machine {
     notify: Option<Bucket>,
     bytes: Option<Bucket>,
     refusals: Strikes,
-    controls: Strikes,
+    controls: Controls,
 }
 
 impl Machine {
@@ -121,13 +132,13 @@ impl Machine {
             notify: bucket(RateLimit::At(NOTIFY)),
             bytes: bucket(rates.bytes),
             refusals: Strikes::default(),
-            controls: Strikes::default(),
+            controls: Controls::default(),
         }
     }
 
     /// A ping or pong came; whether the connection goes on.
     pub(super) fn control(&mut self, now: Instant) -> Result<(), Ending> {
-        if self.controls.add(now, CONTROLS) { Err(Ending::RateAbused) } else { Ok(()) }
+        self.controls.add(now)
     }
 
     /// A text message came from someone who was greeted.

@@ -4,8 +4,10 @@
 //!
 //! - `route`: an upgrade request, answered; `upgrade`: the handshake (pure); `gate`: caps per node and address.
 //! - `frame`: RFC 6455 from bytes to messages (pure); `machine`: from a message to a decision (pure).
+//! - `carrier`: the stream under HTTP, given back by an upgrade.
 //! - `heartbeat`: pings; `connection`: one task that owns one socket's reading, acts on decisions, and ends it; `closing`: how it ends.
 
+pub mod carrier;
 pub mod closing;
 mod connection;
 pub mod frame;

@@ -1,6 +1,7 @@
 //! Carrying out what the machine ordered: each answer goes to the outbox when it is there, and the connection never waits for it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -21,9 +22,22 @@ pub(super) struct Actor {
     pub(super) gateway: Arc<Gateway>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) seat: Seat,
+    relays: Arc<Mutex<Relays>>,
+}
+
+/// What waits to be passed on, in the order it came: an answer must not overtake its offer. Bounded by what may be unanswered.
+#[derive(Default)]
+struct Relays {
+    waiting: VecDeque<(Option<String>, Relayed)>,
+    /// A task works on it.
+    busy: bool,
 }
 
 impl Actor {
+    pub(super) fn new(gateway: Arc<Gateway>, outbox: Arc<Outbox>, seat: Seat) -> Self {
+        Self { gateway, outbox, seat, relays: Arc::default() }
+    }
+
     /// Starts what an order asks for. Every order that is owed an answer gets exactly one.
     pub(super) fn carry_out(&self, order: Order) {
         match order {
@@ -81,14 +95,37 @@ impl Actor {
     }
 
     fn relay(&self, id: Option<String>, relayed: Relayed) {
-        let actor = self.clone();
-        actor.outbox.owe();
-        self.gateway.tracker().spawn(async move {
-            if let Err(error) = actor.gateway.relay(actor.seat, relayed).await {
-                actor.refuse(id.as_deref(), None, &error.fault());
+        self.outbox.owe();
+        let was_busy = {
+            let mut relays = self.lock_relays();
+            relays.waiting.push_back((id, relayed));
+            std::mem::replace(&mut relays.busy, true)
+        };
+        if !was_busy {
+            let actor = self.clone();
+            self.gateway.tracker().spawn(async move { actor.pass_on().await });
+        }
+    }
+
+    /// Passes on one after another until nothing waits.
+    async fn pass_on(&self) {
+        while let Some((id, relayed)) = self.next_relay() {
+            if let Err(error) = self.gateway.relay(self.seat, relayed).await {
+                self.refuse(id.as_deref(), None, &error.fault());
             }
-            actor.outbox.paid();
-        });
+            self.outbox.paid();
+        }
+    }
+
+    fn next_relay(&self) -> Option<(Option<String>, Relayed)> {
+        let mut relays = self.lock_relays();
+        let next = relays.waiting.pop_front();
+        relays.busy = next.is_some();
+        next
+    }
+
+    fn lock_relays(&self) -> MutexGuard<'_, Relays> {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn history(&self, id: Option<String>, request: HistoryRequest) {

@@ -13,9 +13,11 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Sockets;
+use super::carrier::Carrier;
 use super::connection::{Arrival, serve};
 use super::upgrade::{Accepted, Refusal, SUBPROTOCOL, WEBSOCKET_VERSION, negotiate};
 use crate::backend::limiter::Scope;
+use crate::gateway::error::over_limit;
 use crate::metrics::label::{RateScope, RefusedReason};
 use crate::model::address::LimitKey;
 use crate::model::id::SessionId;
@@ -84,9 +86,10 @@ impl Sockets {
         if decision.allowed {
             return Ok(());
         }
-        self.gateway.metrics().access.rate_limited.get(RateScope::Connect).increment(1);
-        let fault = Fault::of(Code::RateLimited).retry_after(decision.retry_after_ms);
-        Err(self.refuse(RefusedReason::Rate, plain(fault)))
+        if !decision.outage {
+            self.gateway.metrics().access.rate_limited.get(RateScope::Connect).increment(1);
+        }
+        Err(self.refuse(RefusedReason::Rate, plain(over_limit(decision))))
     }
 
     fn refuse(&self, reason: RefusedReason, refused: Refused) -> Refused {
@@ -149,8 +152,8 @@ fn switching(accepted: Accepted) -> Response {
 
 /// The socket itself, taken back from hyper, with what it had read already.
 fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-    Ok((parts.io.into_inner(), parts.read_buf.to_vec()))
+    let parts = upgraded.downcast::<TokioIo<Carrier>>()?;
+    Ok((parts.io.into_inner().into_socket(), parts.read_buf.to_vec()))
 }
 
 /// The token of an `Authorization: Bearer` header. Another scheme is no token, and a `hello` is awaited.

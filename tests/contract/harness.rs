@@ -1,6 +1,6 @@
 //! What a case gets: a backend, a record of what it delivered, more nodes on the same store, and time.
 //!
-//! Responsible for waiting under a deadline and for recording. Not responsible for building a backend: each adapter has a file of its own
+//! Responsible for time and for recording; waiting under a deadline is the support's. Not responsible for building a backend: each adapter has a file of its own
 //! that gives a [`Store`].
 
 use std::future::Future;
@@ -17,10 +17,8 @@ use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::seat::Generation;
 use watchparty::model::time::ClusterMs;
 
-/// How long a case waits for anything before it says that it will not come: generous, a busy machine is not a defect.
-const DEADLINE: Duration = Duration::from_secs(20);
-/// Between two questions; it only spares the processor.
-const PAUSE: Duration = Duration::from_millis(3);
+pub(crate) use crate::support::wait::until;
+
 /// Entries that every harness has its logs keep at least: few, so that trimming is soon seen.
 pub(crate) const HISTORY_ENTRIES: usize = 100;
 
@@ -80,22 +78,6 @@ impl Harness {
 async fn connect(store: &dyn Store) -> Node {
     let delivered = Arc::new(Recorder::default());
     Node { backend: store.connect(Arc::clone(&delivered) as _).await, delivered }
-}
-
-/// Asks until the answer is `Some`.
-pub(crate) async fn until<T, Asked>(what: &str, mut ask: impl FnMut() -> Asked) -> T
-where
-    Asked: Future<Output = Option<T>>,
-{
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// Runs all at once, on whichever thread is free, and gives their results in the order in which they ended.

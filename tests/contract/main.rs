@@ -8,6 +8,8 @@ mod memory_harness;
 mod party;
 mod redis_harness;
 mod suite;
+#[path = "../it/support/mod.rs"]
+mod support;
 
 /// Makes one test of each case for one backend: `memory::capacity_is_never_exceeded`.
 macro_rules! run {
@@ -110,6 +112,7 @@ macro_rules! suite {
                 reading:
                     a_page_after_a_number_rises_from_it,
                     a_page_before_a_number_ends_below_it,
+                    a_page_of_large_entries_ends_early,
                     the_configured_number_of_entries_is_kept;
             }
         }

@@ -135,6 +135,14 @@ impl Party {
         }
     }
 
+    /// A server key adds this many entries of about so many bytes each, and a little more.
+    pub(crate) async fn fill_with(&self, count: usize, bytes: usize) {
+        let body = "x".repeat(bytes);
+        for _ in 0..count {
+            accepted(&self.publish(event(&body)).await);
+        }
+    }
+
     /// Everything the log holds, read in pages.
     pub(crate) async fn entries(&self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();

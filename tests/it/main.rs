@@ -5,8 +5,36 @@
 //! Rules that need no I/O are tested beside the code; here is only what needs sockets and processes.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
+mod bad_frames;
+mod bad_http;
+mod bad_messages;
+mod bad_tokens;
+mod bad_upgrade;
+mod canary;
+mod capacity;
+mod death;
+mod drain;
+mod durability;
+mod events;
+mod fuzz;
+mod host;
+mod kick;
+mod leftovers;
+mod limits;
+mod links;
+mod memory;
+mod metrics;
+mod order;
 mod playback;
+mod redis_restart;
+mod redis_trouble;
+mod resume;
+mod sessions;
+mod slow;
 mod support;
 mod support_chaos;
 mod support_redis;
 mod support_wire;
+mod talk;
+mod timing;
+mod tls;

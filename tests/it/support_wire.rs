@@ -87,7 +87,7 @@ async fn a_refused_upgrade_and_an_answer_are_read_whole() {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
-    let refused = Connect::to(addr, "s").bearer("t").open().await.err().expect("a refusal");
+    let refused = Connect::to(addr, "s").bearer("t").open().await.expect_err("a refusal");
     assert_eq!(refused.status, 403);
     assert_eq!(refused.body["code"], "forbidden");
     Api::new(addr).get("/x", Some("t")).await.problem(403, "forbidden");

@@ -153,6 +153,7 @@ impl Set {
                 false => millis_up(needed.saturating_sub(free)),
             },
             reset_ms: millis_up(until_full),
+            outage: false,
         }
     }
 
@@ -246,7 +247,7 @@ mod tests {
     const RATE: Rate = Rate { count: 2, per: Duration::from_secs(1), burst: 5 };
 
     fn decision(allowed: bool, remaining: u32, retry_after_ms: u64, reset_ms: u64) -> Decision {
-        Decision { allowed, remaining, retry_after_ms, reset_ms }
+        Decision { allowed, remaining, retry_after_ms, reset_ms, outage: false }
     }
 
     #[test]

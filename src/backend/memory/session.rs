@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::repeats::Repeats;
 use super::seats::Seats;
-use crate::backend::log::{Announcement, Cut, Page};
+use crate::backend::log::{Announcement, Cut, Page, READ_BYTES};
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{History, LINEAGE_KEPT};
 use crate::model::id::{ParticipantId, SessionId};
@@ -21,7 +21,7 @@ use crate::model::time::ClusterMs;
 /// How long the log of an ended session can still be read, so that a room that is behind learns of its `session.ended`.
 pub(super) const ENDED_READABLE: Duration = Duration::from_secs(60);
 
-/// A session. `Clone` makes it a model: keep a clone, go on, [`restart`](Self::restart) the clone, and that is a store that lost its tail.
+/// A session. `Clone` makes it a model: keep a clone, go on, `restart` the clone, and that is a store that lost its tail.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) record: SessionRecord,
@@ -178,14 +178,23 @@ impl Session {
 
     /// Reads at most `limit` entries.
     pub(super) fn read(&self, cut: Cut, limit: usize) -> Page {
+        let mut bytes = 0;
+        let mut fits = |entry: &&Entry| {
+            let room = bytes < READ_BYTES;
+            bytes += entry.record.stored().len();
+            room
+        };
         let entries = match cut {
             Cut::After(seq) => {
                 let from = self.entries.partition_point(|entry| entry.seq <= seq);
-                self.entries.range(from..).take(limit).cloned().collect()
+                self.entries.range(from..).take(limit).take_while(&mut fits).cloned().collect()
             }
             Cut::Before(seq) => {
                 let to = self.entries.partition_point(|entry| entry.seq < seq);
-                self.entries.range(to.saturating_sub(limit)..to).cloned().collect()
+                let newest = self.entries.range(..to).rev().take(limit).take_while(&mut fits);
+                let mut entries: Vec<Entry> = newest.cloned().collect();
+                entries.reverse();
+                entries
             }
         };
         Page { history: self.history(), entries }

@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn no_session_answers_every_item() {
         let none = read(Value::Array(Vec::new()), 2).unwrap();
-        assert_eq!(none, [Published::Refused(Refusal::NoSession); 2]);
+        assert_eq!(none, vec![Published::Refused(Refusal::NoSession); 2]);
         assert!(read(Value::Nil, 1).is_err());
     }
 }

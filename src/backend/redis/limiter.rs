@@ -53,7 +53,7 @@ impl RedisLimiter {
         let allowed = reply.next_number()? == 1;
         let remaining = u32::try_from(reply.next_number()?).unwrap_or(u32::MAX);
         let (retry_after_ms, reset_ms) = (reply.next_number()?, reply.next_number()?);
-        Ok(Decision { allowed, remaining, retry_after_ms, reset_ms })
+        Ok(Decision { allowed, remaining, retry_after_ms, reset_ms, outage: false })
     }
 
     fn alone(&self, own: Decision, why: &str) -> Decision {
@@ -66,7 +66,13 @@ impl RedisLimiter {
             OnOutage::Deny => {
                 self.shared.meters.alone_denied.increment(1);
                 let retry_after_ms = crate::model::time::millis(DENIED_RETRY);
-                Decision { allowed: false, remaining: 0, retry_after_ms, reset_ms: retry_after_ms }
+                Decision {
+                    allowed: false,
+                    remaining: 0,
+                    retry_after_ms,
+                    reset_ms: retry_after_ms,
+                    outage: true,
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use super::scripts::{self, Call};
 use super::subscriber::Subscriber;
 use super::wire;
 use crate::backend::error::BackendError;
-use crate::backend::log::{Cut, Log, Page, Publish, Published, Relay};
+use crate::backend::log::{Cut, Log, Page, Publish, Published, READ_BYTES, Relay};
 use crate::model::entry::{Entry, Seq};
 use crate::model::history::History;
 use crate::model::id::SessionId;
@@ -42,7 +42,7 @@ impl Log for RedisLog {
             Cut::Before(seq) => ("before", seq),
         };
         let call = Call::new(&scripts::READ, &self.shared.keys.session(session));
-        let call = call.arg(side).arg(seq.0).arg(limit);
+        let call = call.arg(side).arg(seq.0).arg(limit).arg(READ_BYTES);
         let mut reply = Reply::array(self.shared.primary.run(call).await?)?;
         if reply.left() == 0 {
             return Ok(None);

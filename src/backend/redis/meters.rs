@@ -1,8 +1,16 @@
-//! What this adapter counts, as handles registered once.
+//! What this adapter counts, as handles of the node's own [`Metrics`].
 //!
-//! The names are those of `docs/OPERATIONS.md`, "Metrics". Without a recorder installed the handles do nothing, so tests need none.
+//! Responsible for which handle belongs to which connection and command. Not responsible for names and bounds (`metrics::table`).
+//! Handles are cloned once, when the adapter is built: nothing is looked up, and nothing is global.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics::{Counter, Gauge, Histogram};
+
+use crate::metrics::Metrics;
+use crate::metrics::label::{
+    AnnouncementDrop, BackendCommand, BackendErrorKind, Label as _, Link, OutageDecision,
+};
 
 /// Which of the two connections to a primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,17 +21,22 @@ pub(super) enum Side {
 
 impl Side {
     pub(super) fn as_str(self) -> &'static str {
+        self.label().value()
+    }
+
+    fn label(self) -> Link {
         match self {
-            Self::Command => "command",
-            Self::Subscriber => "subscriber",
+            Self::Command => Link::Command,
+            Self::Subscriber => Link::Subscriber,
         }
     }
 }
 
-/// What one connection counts.
+/// What one connection counts. Errors are counted by kind for both together.
 pub(super) struct LinkMeters {
     pub(super) up: Gauge,
-    pub(super) reconnects: Counter,
+    reconnects: Counter,
+    stood: AtomicBool,
     pub(super) timeouts: Counter,
     pub(super) lost: Counter,
     pub(super) refused: Counter,
@@ -31,28 +44,35 @@ pub(super) struct LinkMeters {
 }
 
 impl LinkMeters {
-    fn new(side: Side) -> Self {
-        let link = side.as_str();
-        let errors = |kind: &'static str| metrics::counter!("watchparty_backend_errors_total", "link" => link, "kind" => kind);
+    /// The connection stands; it was built again if it stood before.
+    pub(super) fn stands(&self) {
+        self.up.set(1.0);
+        if self.stood.swap(true, Ordering::Relaxed) {
+            self.reconnects.increment(1);
+        }
+    }
+
+    fn new(metrics: &Metrics, side: Side) -> Self {
+        let backend = &metrics.backend;
+        let errors = |kind| backend.errors.get(kind).clone();
         Self {
-            up: metrics::gauge!("watchparty_backend_up", "link" => link),
-            reconnects: metrics::counter!("watchparty_backend_reconnects_total", "link" => link),
-            timeouts: errors("timeout"),
-            lost: errors("connection"),
-            refused: errors("refused"),
-            moved: errors("moved"),
+            up: backend.up.get(side.label()).clone(),
+            reconnects: backend.reconnects.get(side.label()).clone(),
+            stood: AtomicBool::new(false),
+            timeouts: errors(BackendErrorKind::Timeout),
+            lost: errors(BackendErrorKind::Connection),
+            refused: errors(BackendErrorKind::Refused),
+            moved: errors(BackendErrorKind::Moved),
         }
     }
 }
-
-/// Commands that are timed, in the order of [`Meters::durations`].
-const COMMANDS: [&str; 8] = ["create", "session", "join", "leave", "beat", "publish", "read", "limit"];
 
 /// Everything this adapter counts.
 pub(super) struct Meters {
     command: LinkMeters,
     subscriber: LinkMeters,
-    durations: [Histogram; COMMANDS.len()],
+    /// In the order of [`BackendCommand::ALL`].
+    durations: Vec<Histogram>,
     pub(super) probe: Histogram,
     pub(super) subscriptions: Gauge,
     pub(super) malformed: Counter,
@@ -61,19 +81,19 @@ pub(super) struct Meters {
 }
 
 impl Meters {
-    pub(super) fn new() -> Self {
-        let alone = |decision: &'static str| metrics::counter!("watchparty_rate_limiter_outage_total", "decision" => decision);
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let backend = &metrics.backend;
+        let alone = |decision| metrics.access.limiter_outage.get(decision).clone();
+        let durations = BackendCommand::ALL.iter().map(|command| backend.commands.get(*command).clone());
         Self {
-            command: LinkMeters::new(Side::Command),
-            subscriber: LinkMeters::new(Side::Subscriber),
-            durations: COMMANDS.map(
-                |command| metrics::histogram!("watchparty_backend_command_duration_seconds", "command" => command),
-            ),
-            probe: metrics::histogram!("watchparty_backend_probe_seconds"),
-            subscriptions: metrics::gauge!("watchparty_backend_subscriptions"),
-            malformed: metrics::counter!("watchparty_announcements_dropped_total", "reason" => "malformed"),
-            alone_allowed: alone("allow"),
-            alone_denied: alone("deny"),
+            command: LinkMeters::new(metrics, Side::Command),
+            subscriber: LinkMeters::new(metrics, Side::Subscriber),
+            durations: durations.collect(),
+            probe: backend.probe.clone(),
+            subscriptions: backend.subscriptions.clone(),
+            malformed: metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Malformed).clone(),
+            alone_allowed: alone(OutageDecision::Allow),
+            alone_denied: alone(OutageDecision::Deny),
         }
     }
 
@@ -85,8 +105,7 @@ impl Meters {
     }
 
     /// How long calls of a command take.
-    pub(super) fn duration(&self, command: &str) -> Option<&Histogram> {
-        let at = COMMANDS.iter().position(|name| *name == command)?;
-        self.durations.get(at)
+    pub(super) fn duration(&self, command: BackendCommand) -> &Histogram {
+        &self.durations[command.index()]
     }
 }

@@ -9,9 +9,10 @@
 //!     primary  scripts                   one script, one answer
 //!     link                               one connection: deadlines, what an error means
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
-//!     subscriber  wire                   channels in, announcements up to `Deliver`
+//!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
 //! ```
 
+mod arrivals;
 mod batch;
 mod keys;
 mod limiter;
@@ -53,6 +54,7 @@ use crate::backend::clock::ClusterClock;
 use crate::backend::log::Deliver;
 use crate::backend::memory::limiter::LocalLimiter;
 use crate::backend::{Backend, Durability};
+use crate::metrics::Metrics;
 use crate::model::entry::Epoch;
 use crate::model::id::SessionId;
 
@@ -93,46 +95,54 @@ impl Shared {
     }
 }
 
-/// Builds the adapter and starts its tasks on `tracker`; they end when `stop` fires. Returns at once with `health.starting`.
+/// What the adapter is built into.
+pub struct Surroundings<'a> {
+    /// Where announcements go.
+    pub deliver: Arc<dyn Deliver>,
+    /// Ends its tasks.
+    pub stop: CancellationToken,
+    /// Where its tasks are tracked.
+    pub tracker: &'a TaskTracker,
+    /// What counts.
+    pub metrics: &'a Metrics,
+    /// The clock to be corrected by Redis' own.
+    pub clock: Arc<ClusterClock>,
+}
+
+/// Builds the adapter and starts its tasks; they end when `stop` fires. Returns at once with `health.starting`.
 ///
 /// # Errors
 /// Only for settings that can never work. Whether Redis can be reached, and will do, is told by `Backend::health`.
-pub fn connect(
-    settings: RedisSettings,
-    deliver: Arc<dyn Deliver>,
-    stop: CancellationToken,
-    tracker: &TaskTracker,
-) -> Result<Backend, ConnectError> {
-    connect_watched(settings, deliver, stop, tracker).map(|(backend, _)| backend)
+pub fn connect(settings: RedisSettings, surroundings: Surroundings<'_>) -> Result<Backend, ConnectError> {
+    connect_watched(settings, surroundings).map(|(backend, _)| backend)
 }
 
 /// [`connect`], and the condition of the link: a caller that must not start on a Redis that gives less than `DURABILITY` asks for
-/// waits until it is live or `not_durable`.
+/// waits until it is live or `too_weak`.
 ///
 /// # Errors
 /// As [`connect`].
 pub fn connect_watched(
     settings: RedisSettings,
-    deliver: Arc<dyn Deliver>,
-    stop: CancellationToken,
-    tracker: &TaskTracker,
+    surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
+    let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
     if settings.durability == Some(Durability::Replicated) {
         return Err(ConnectError::Replicated);
     }
     let dial =
         Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
-    let meters = Arc::new(Meters::new());
+    let meters = Arc::new(Meters::new(metrics));
     let primary = Arc::new(Primary::new(meters.clone()));
     let keys = Keys::new(&settings.prefix);
-    let (subscriber, arrivals) = Subscriber::new(keys.clone(), settings.node, meters.clone());
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);
-    let clock = Arc::new(ClusterClock::new());
+    let (queue, arrivals) = arrivals::queue(deliver.clone(), home, meters.clone());
+    let subscriber = Subscriber::new(keys.clone(), settings.node, queue, meters.clone());
     let home_channel = keys.home(settings.node);
 
-    tracker.spawn(subscriber.clone().deliver(arrivals, deliver.clone(), home, stop.clone()));
+    tracker.spawn(arrivals.run(stop.clone()));
     let supervisor = Supervisor {
         dial,
         home: home_channel.clone(),

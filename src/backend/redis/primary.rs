@@ -40,8 +40,8 @@ impl Primary {
         };
         let started = Instant::now();
         let answer = run_on(&link, &call).await;
-        if let Some(duration) = call.script.command.and_then(|command| self.meters.duration(command)) {
-            duration.record(started.elapsed().as_secs_f64());
+        if let Some(command) = call.script.command {
+            self.meters.duration(command).record(started.elapsed().as_secs_f64());
         }
         answer.map_err(|fault| fault.into_error(call.script.flags != Flags::Reads))
     }

@@ -1,8 +1,9 @@
 //! Proves each second that what is published is delivered, by publishing a marker and waiting for it to come home.
 //!
 //! Responsible for readiness ([`Health`]) and for the cluster's clock, which it reads on the way. A marker that Redis took and that did
-//! not come home in 2 s means a deaf subscriber connection, which nothing else would notice: it is torn down. Not responsible
-//! for connections otherwise.
+//! not come home in 2 s means a deaf subscriber connection, which nothing else would notice: it is torn down. Markers are sent only while
+//! the links stand, and one under way when they fall says nothing: judged as lost it would tear the next connection down, whose
+//! marker would be sent too early again, and so for ever. Not responsible for connections otherwise.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ const READINGS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Home,
+    /// Not sent, or the links fell while it was under way.
     Unsent,
     Lost,
 }
@@ -90,6 +92,10 @@ impl Probe {
 
     /// Sends one marker and waits for it.
     async fn send(&mut self, marker: u64, readings: &mut Readings) -> Outcome {
+        let mut condition = self.condition.clone();
+        if condition.borrow_and_update().state != LinkState::Live {
+            return Outcome::Unsent;
+        }
         let sent = Instant::now();
         let call = Call::new(&scripts::PROBE, std::slice::from_ref(&self.home)).arg(marker);
         let answer = self.primary.run(call).await.and_then(read_time);
@@ -100,13 +106,14 @@ impl Probe {
                 return Outcome::Unsent;
             }
         }
-        let home = self.returned.wait_for(|newest| *newest >= marker);
-        match tokio::time::timeout_at(sent + HOME_WITHIN, home).await {
-            Ok(Ok(_)) => {
+        tokio::select! {
+            Ok(_) = self.returned.wait_for(|newest| *newest >= marker) => {
                 self.meters.probe.record(sent.elapsed().as_secs_f64());
                 Outcome::Home
             }
-            _ => Outcome::Lost,
+            // Any change, as a link may be lost and back between two looks.
+            _ = condition.changed() => Outcome::Unsent,
+            () = tokio::time::sleep_until(sent + HOME_WITHIN) => Outcome::Lost,
         }
     }
 

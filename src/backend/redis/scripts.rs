@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ToRedisArgs};
 
+use crate::metrics::label::BackendCommand;
+
 /// What a script may do, in the words of Redis' `EVAL` flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flags {
@@ -22,8 +24,8 @@ pub(super) enum Flags {
 /// A script as Redis keeps it.
 #[derive(Debug)]
 pub(super) struct Script {
-    /// For logs, and the label of its duration: `create session join leave beat publish read limit`, or none.
-    pub(super) command: Option<&'static str>,
+    /// What its duration counts as, if it is timed.
+    pub(super) command: Option<BackendCommand>,
     pub(super) flags: Flags,
     code: String,
     hash: String,
@@ -51,26 +53,26 @@ macro_rules! scripts {
 
 scripts! {
     /// A batch without effects: the hot path.
-    PUBLISH = Some("publish"), Writes, [FENCE, APPEND, NO_EFFECT, PUBLISH_BODY];
+    PUBLISH = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, NO_EFFECT, PUBLISH_BODY];
     /// A batch whose last item has an effect.
-    ACT = Some("publish"), Writes, [FENCE, APPEND, SEATS, EFFECT, PUBLISH_BODY];
-    CREATE = Some("create"), Writes, [include_str!("lua/create.lua")];
-    JOIN = Some("join"), Writes, [FENCE, APPEND, SEATS, VIEW, include_str!("lua/join.lua")];
-    LEAVE = Some("leave"), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/leave.lua")];
-    BEAT = Some("beat"), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/beat.lua")];
-    SNAPSHOT = Some("session"), Reads, [VIEW, include_str!("lua/snapshot.lua")];
-    ROSTER = Some("session"), Reads, [VIEW, include_str!("lua/roster.lua")];
-    STANDING = Some("session"), Reads, [VIEW, include_str!("lua/standing.lua")];
-    FIND = Some("session"), Reads, [VIEW, include_str!("lua/find.lua")];
-    PASSWORD = Some("session"), Reads, [include_str!("lua/password.lua")];
-    READ = Some("read"), Reads, [VIEW, include_str!("lua/read.lua")];
-    RELAY = Some("publish"), WritesAlways, [include_str!("lua/relay.lua")];
-    BUCKET = Some("limit"), WritesAlways, [include_str!("lua/bucket.lua")];
+    ACT = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, SEATS, EFFECT, PUBLISH_BODY];
+    CREATE = Some(BackendCommand::Create), Writes, [include_str!("lua/create.lua")];
+    JOIN = Some(BackendCommand::Join), Writes, [FENCE, APPEND, SEATS, VIEW, include_str!("lua/join.lua")];
+    LEAVE = Some(BackendCommand::Leave), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/leave.lua")];
+    BEAT = Some(BackendCommand::Beat), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/beat.lua")];
+    SNAPSHOT = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/snapshot.lua")];
+    ROSTER = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/roster.lua")];
+    STANDING = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/standing.lua")];
+    FIND = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/find.lua")];
+    PASSWORD = Some(BackendCommand::Session), Reads, [include_str!("lua/password.lua")];
+    READ = Some(BackendCommand::Read), Reads, [VIEW, include_str!("lua/read.lua")];
+    RELAY = Some(BackendCommand::Publish), WritesAlways, [include_str!("lua/relay.lua")];
+    BUCKET = Some(BackendCommand::Limit), WritesAlways, [include_str!("lua/bucket.lua")];
     PROBE = None, WritesAlways, [include_str!("lua/probe.lua")];
 }
 
 impl Script {
-    fn new(command: Option<&'static str>, flags: Flags, parts: &[&str]) -> Self {
+    fn new(command: Option<BackendCommand>, flags: Flags, parts: &[&str]) -> Self {
         let shebang = match flags {
             Flags::Writes => "#!lua",
             Flags::WritesAlways => "#!lua flags=allow-oom",

@@ -1,45 +1,30 @@
-//! What this node listens to: the wanted channels, and the way of their messages to [`Deliver`].
+//! What this node listens to: the wanted channels, on whatever connection there is.
 //!
-//! Responsible for subscribing each channel by a command of its own and waiting for the confirmation that bears its name, for a bounded
-//! queue between the connection and the hub, and for telling rooms that missed something. Not responsible for opening the
-//! connection (`supervisor`). The connection carries nothing but subscriptions, as the crate counts an unsolicited `sunsubscribe` as an answer.
-//!
-//! Confirmations are taken on the connection's own task, messages go through the queue. A full queue drops messages and notes whose they
-//! were: the connection must never wait for the hub, or its replies and its end would go unnoticed.
+//! Responsible for subscribing each channel by a command of its own and waiting for the confirmation that bears its name, and for noticing
+//! a channel that Redis took away. Not responsible for opening the connection (`supervisor`) or for the messages (`arrivals`).
+//! The connection carries nothing but subscriptions, as the crate counts an unsolicited `sunsubscribe` as an answer. Confirmations are
+//! taken on the connection's own task, so nothing here waits while it holds the board.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use redis::{PushInfo, PushKind, Value};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::arrivals::{Channel, Queue};
 use super::keys::Keys;
 use super::link::{Fault, Link, Pushed, RESPONSE_TIMEOUT};
 use super::meters::Meters;
-use super::wire::{self, Notice};
 use crate::backend::error::BackendError;
-use crate::backend::log::Deliver;
 use crate::model::id::{NodeId, SessionId};
 
-/// Messages that may wait for the hub: a second of a very busy node. Past it they are dropped, and their rooms read the log.
-const QUEUE: usize = 8192;
-/// Messages taken from the queue at once.
-const TAKEN: usize = 64;
 /// Channels subscribed in one write.
 const PIPELINED: usize = 256;
 /// How long all channels of a new connection may take to be confirmed.
 const RESUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A channel this node may listen to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Channel {
-    Session(SessionId),
-    /// The node's own, for its probe.
-    Home,
-}
 
 /// A channel this node wants.
 #[derive(Default)]
@@ -57,35 +42,22 @@ struct Board {
     connection: u64,
 }
 
-/// A message on its way.
-struct Arrived {
-    channel: Channel,
-    payload: Bytes,
-}
-
 /// The wanted channels, over all connections.
 pub(super) struct Subscriber {
     keys: Keys,
     home: String,
     board: Mutex<Board>,
     confirmed: Notify,
-    queue: mpsc::Sender<Arrived>,
-    dropped: Mutex<HashSet<SessionId>>,
+    queue: Queue,
     meters: Arc<Meters>,
 }
 
-/// The other end of the queue.
-pub(super) struct Arrivals(mpsc::Receiver<Arrived>);
-
 impl Subscriber {
-    pub(super) fn new(keys: Keys, node: NodeId, meters: Arc<Meters>) -> (Arc<Self>, Arrivals) {
-        let (queue, arrivals) = mpsc::channel(QUEUE);
+    pub(super) fn new(keys: Keys, node: NodeId, queue: Queue, meters: Arc<Meters>) -> Arc<Self> {
         let mut board = Board::default();
         board.channels.insert(Channel::Home, Wanted::default());
         let home = keys.home(node);
-        let (board, dropped) = (Mutex::new(board), Mutex::new(HashSet::new()));
-        let confirmed = Notify::new();
-        (Arc::new(Self { keys, home, board, confirmed, queue, dropped, meters }), Arrivals(arrivals))
+        Arc::new(Self { keys, home, board: Mutex::new(board), confirmed: Notify::new(), queue, meters })
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -141,6 +113,7 @@ impl Subscriber {
         let mut board = self.board();
         if board.channels.get(&channel).is_some_and(|wanted| !wanted.confirmed) {
             board.channels.remove(&channel);
+            self.meters.subscriptions.set(board.channels.len() as f64);
         }
     }
 
@@ -232,21 +205,13 @@ impl Subscriber {
         match info.kind {
             PushKind::SMessage => {
                 if let Some(Value::BulkString(payload)) = data.next() {
-                    self.enqueue(Arrived { channel, payload: Bytes::from(payload) });
+                    self.queue.push(channel, Bytes::from(payload));
                 }
             }
             PushKind::SSubscribe => self.confirm(connection, channel),
             // Redis took the channel away (its slot moved): this connection is deaf on it.
             PushKind::SUnsubscribe if self.is_confirmed(connection, channel) => broken.cancel(),
             _ => {}
-        }
-    }
-
-    fn enqueue(&self, arrived: Arrived) {
-        let Err(refused) = self.queue.try_send(arrived) else { return };
-        // A lost marker is a probe that does not come home, which is the truth.
-        if let Channel::Session(session) = refused.into_inner().channel {
-            self.dropped.lock().unwrap_or_else(PoisonError::into_inner).insert(session);
         }
     }
 
@@ -269,50 +234,6 @@ impl Subscriber {
     fn is_confirmed(&self, connection: u64, channel: Channel) -> bool {
         let board = self.board();
         board.connection == connection && board.channels.get(&channel).is_some_and(|wanted| wanted.confirmed)
-    }
-
-    /// Carries messages from the queue to the hub, until stopped.
-    pub(super) async fn deliver(
-        self: Arc<Self>,
-        mut arrivals: Arrivals,
-        deliver: Arc<dyn Deliver>,
-        home: watch::Sender<u64>,
-        stop: CancellationToken,
-    ) {
-        let mut taken = Vec::with_capacity(TAKEN);
-        while let Some(count) = stop.run_until_cancelled(arrivals.0.recv_many(&mut taken, TAKEN)).await {
-            if count == 0 {
-                return;
-            }
-            for arrived in taken.drain(..) {
-                self.hand_over(arrived, deliver.as_ref(), &home);
-            }
-            let dropped = std::mem::take(&mut *self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
-            for session in dropped {
-                deliver.interrupted(Some(session));
-            }
-        }
-    }
-
-    fn hand_over(&self, arrived: Arrived, deliver: &dyn Deliver, home: &watch::Sender<u64>) {
-        match (arrived.channel, wire::read(arrived.payload)) {
-            (Channel::Home, Some(Notice::Marker(marker))) => {
-                home.send_replace(marker);
-            }
-            (Channel::Session(session), Some(Notice::Entries(entries))) => {
-                deliver.announced(session, entries);
-            }
-            (Channel::Session(session), Some(Notice::Relay(relay))) => deliver.relayed(session, relay),
-            (Channel::Session(session), Some(Notice::TakenOver(who, newest))) => {
-                deliver.replaced(session, who, newest);
-            }
-            (Channel::Session(session), _) => {
-                self.meters.malformed.increment(1);
-                tracing::warn!("an announcement could not be read");
-                deliver.interrupted(Some(session));
-            }
-            (Channel::Home, _) => self.meters.malformed.increment(1),
-        }
     }
 }
 

@@ -49,13 +49,13 @@ pub struct Condition {
     pub state: LinkState,
     /// What an ack means, as last verified; `None` before that.
     pub durability: Option<Durability>,
-    /// Redis was seen to give less than `DURABILITY` asks for; nothing works until that changes.
-    pub not_durable: bool,
+    /// Redis was seen to give only this, less than `DURABILITY` asks for; nothing works until that changes.
+    pub too_weak: Option<Durability>,
 }
 
 impl Condition {
     pub(super) fn new() -> Self {
-        Self { state: LinkState::Down, durability: None, not_durable: false }
+        Self { state: LinkState::Down, durability: None, too_weak: None }
     }
 }
 
@@ -97,8 +97,11 @@ impl Supervisor {
                 }
                 Err(unfit) => {
                     tracing::warn!(error = %unfit, "redis cannot be used");
-                    let not_durable = matches!(unfit, Unfit::NotDurable { .. });
-                    self.condition.send_modify(|condition| condition.not_durable = not_durable);
+                    let too_weak = match unfit {
+                        Unfit::NotDurable { seen, .. } => Some(seen),
+                        _ => None,
+                    };
+                    self.condition.send_modify(|condition| condition.too_weak = too_weak);
                     self.drop_commands(&mut commands);
                 }
             }
@@ -133,8 +136,7 @@ impl Supervisor {
         self.subscriber.attach(link.clone()).await?;
         self.enter(LinkState::Resyncing);
         self.deliver.interrupted(None);
-        self.meters.link(Side::Subscriber).up.set(1.0);
-        self.meters.link(Side::Subscriber).reconnects.increment(1);
+        self.meters.link(Side::Subscriber).stands();
         self.enter(LinkState::Live);
         Ok(link)
     }
@@ -146,11 +148,10 @@ impl Supervisor {
         let Verified { run_id, durability } = verify::verify(&link, &self.home, self.asked).await?;
         self.condition.send_modify(|condition| {
             condition.durability = Some(durability);
-            condition.not_durable = false;
+            condition.too_weak = None;
         });
         self.primary.replace(Some(link.clone()));
-        self.meters.link(Side::Command).up.set(1.0);
-        self.meters.link(Side::Command).reconnects.increment(1);
+        self.meters.link(Side::Command).stands();
         Ok(Commands { link, run_id })
     }
 

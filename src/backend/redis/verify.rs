@@ -27,8 +27,8 @@ pub(super) enum Unfit {
     TooOld(String),
     #[error("the connections lead to two different servers")]
     TwoServers,
-    #[error("it gives durability {seen}, and {asked} is asked for")]
-    NotDurable { seen: &'static str, asked: &'static str },
+    #[error("it gives durability {}, and {} is asked for", .seen.as_str(), .asked.as_str())]
+    NotDurable { seen: Durability, asked: Durability },
 }
 
 impl From<Fault> for Unfit {
@@ -121,9 +121,7 @@ fn enough(seen: Option<Durability>, asked: Option<Durability>) -> Result<Durabil
         (None, None) => Ok(Durability::Memory),
         (None, Some(asked)) => Ok(asked),
         (Some(seen), None) => Ok(seen),
-        (Some(seen), Some(asked)) if rank(seen) < rank(asked) => {
-            Err(Unfit::NotDurable { seen: seen.as_str(), asked: asked.as_str() })
-        }
+        (Some(seen), Some(asked)) if rank(seen) < rank(asked) => Err(Unfit::NotDurable { seen, asked }),
         (Some(_), Some(asked)) => Ok(asked),
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /openapi.json`: the HTTP API as an OpenAPI 3.1 document.
 //!
-//! Built from three tables and nothing else: [`operations`] (what can be called), the shapes that the handlers check bodies by,
-//! and [`schemas`] (what comes back). A test holds the operations against the router, so neither can be forgotten.
+//! Built from three tables and nothing else: `operations` (what can be called), the shapes that the handlers check bodies by,
+//! and `schemas` (what comes back). A test holds the operations against the router, so neither can be forgotten.
 
 mod operations;
 mod schemas;

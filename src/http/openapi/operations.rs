@@ -56,7 +56,7 @@ pub struct Parameter {
 }
 
 /// A status, what it means, and what comes with it.
-pub type Answer = (u16, &'static str, Content);
+pub(super) type Answer = (u16, &'static str, Content);
 
 /// One method of one path.
 pub struct Operation {

@@ -343,9 +343,55 @@ fn check_topic(topic: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What serde says of a member, without its place in the text.
-pub(crate) fn unreadable(field: &str, error: &serde_json::Error) -> Fault {
+/// What serde says of a member, without its place in the text and without the value: an answer repeats nothing that was sent but a
+/// member's name, and of that a little.
+pub(super) fn unreadable(field: &str, error: &serde_json::Error) -> Fault {
+    /// Characters of an unknown member's name that are repeated to its author.
+    const NAME_SHOWN: usize = 64;
     let text = error.to_string();
     let rule = text.rsplit_once(" at line ").map_or(text.as_str(), |(rule, _)| rule);
-    Fault::field(field, rule)
+    let (said, expected) = rule.rsplit_once(", expected ").unwrap_or((rule, ""));
+    if let Some(name) = said.strip_prefix("unknown field `") {
+        let name: String = name.trim_end_matches('`').chars().take(NAME_SHOWN).collect();
+        return Fault::field(field, format!("unknown field `{name}`"));
+    }
+    if expected.is_empty() {
+        Fault::field(field, rule)
+    } else {
+        Fault::field(field, format!("expected {expected}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_said_again() {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "read for its errors alone")]
+        struct Shape {
+            count: u64,
+            kind: Option<SignalKind>,
+        }
+        let said = |text: &str| {
+            let error = serde_json::from_str::<Shape>(text).map(drop).expect_err("does not fit");
+            unreadable("data", &error).detail
+        };
+        for (text, detail) in [
+            (r#"{"count":"secret, expected 7 at line 1"}"#, "data: expected u64"),
+            (r#"{"count":-1}"#, "data: expected u64"),
+            (
+                r#"{"count":1,"kind":"secret"}"#,
+                "data: expected one of `offer`, `answer`, `candidate`, `restart`, `bye`",
+            ),
+            (r#"{"count":1,"name":1}"#, "data: unknown field `name`"),
+            (r#"{}"#, "data: missing field `count`"),
+        ] {
+            assert_eq!(said(text), detail, "{text}");
+        }
+        let long = said(&format!(r#"{{"count":1,"{}":1}}"#, "x".repeat(10_000)));
+        assert_eq!(long, format!("data: unknown field `{}`", "x".repeat(64)));
+    }
 }

@@ -130,6 +130,14 @@ fn a_refusal_keeps_what_could_be_read() {
 }
 
 #[test]
+fn a_wrong_value_is_not_repeated() {
+    let (_, _, fault) = refused(r#"{"type":"session.update","data":{"locked":"hunter22"}}"#);
+    assert_eq!(fault.detail, "data: expected a boolean");
+    let (_, _, fault) = refused(r#"{"type":"kick","data":{"participant_id":"hunter22"}}"#);
+    assert!(!fault.detail.contains("hunter22"), "{}", fault.detail);
+}
+
+#[test]
 fn the_applications_json_is_kept_as_it_came() {
     let body = r#"{ "a" : [1, 2.50, "\u0000\r\n*1\r\n]]{x}\u2028"] }"#;
     let text = format!(r#"{{"type":"event","data":{{"topic":"t","body":{body}}}}}"#);

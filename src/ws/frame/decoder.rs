@@ -90,6 +90,12 @@ impl Decoder {
         Ok(())
     }
 
+    /// Whether nothing more will come of it: a close was read, or a rule was broken.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Whether the client began a message or frame and has yet to send the rest: never true of bytes a pause
     /// keeps, for then it is we who let it wait.
     #[must_use]

@@ -41,7 +41,7 @@ pub(crate) async fn a_bucket_starts_full_and_ends_at_its_burst(harness: &Harness
 pub(crate) async fn a_refusal_and_a_question_take_nothing(harness: &Harness) {
     let key = key();
     let ask = take(harness, &key, 0).await;
-    assert_eq!(ask, Decision { allowed: true, remaining: 5, retry_after_ms: 0, reset_ms: 0 });
+    assert_eq!(ask, Decision { allowed: true, remaining: 5, retry_after_ms: 0, reset_ms: 0, outage: false });
     assert_eq!(take(harness, &key, 3).await.remaining, 2);
     let refused = take(harness, &key, 4).await;
     assert_eq!((refused.allowed, refused.remaining), (false, 2));

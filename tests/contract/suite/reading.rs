@@ -1,6 +1,6 @@
 //! Reading: pages after and before a number, and what is kept.
 
-use watchparty::backend::log::{Cut, Page};
+use watchparty::backend::log::{Cut, Page, READ_BYTES};
 use watchparty::model::entry::Seq;
 
 use crate::harness::{HISTORY_ENTRIES, Harness};
@@ -61,4 +61,14 @@ pub(crate) async fn the_configured_number_of_entries_is_kept(harness: &Harness) 
     assert_eq!(read(&party, Cut::Before(Seq(first)), 10).await.0, NONE);
     assert_eq!(read(&party, Cut::Before(Seq(first + 2)), 10).await.0, [first, first + 1]);
     assert_eq!(party.snapshot().await.history, page.history);
+}
+
+pub(crate) async fn a_page_of_large_entries_ends_early(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    // Three and a bit reach the bound.
+    party.fill_with(10, READ_BYTES * 3 / 10).await;
+    assert_eq!(read(&party, Cut::After(Seq(2)), 256).await.0, [3, 4, 5, 6], "with the entry that reaches it");
+    assert_eq!(read(&party, Cut::Before(Seq(9)), 256).await.0, [5, 6, 7, 8]);
+    assert_eq!(read(&party, Cut::After(Seq(2)), 3).await.0, [3, 4, 5]);
+    assert_eq!(read(&party, Cut::After(Seq(8)), 256).await.0, [9, 10]);
 }

@@ -59,6 +59,8 @@ struct Plan {
     refuse: bool,
     /// Raised by a cut: connections born under another number are reset.
     generation: u64,
+    /// The one connection, by its number, to which nothing of what the server says gets through.
+    deaf: Option<u64>,
     up: Lane,
     down: Lane,
 }
@@ -153,6 +155,11 @@ impl ChaosProxy {
         self.change(|plan| plan.lane_mut(silent).swallow = true);
     }
 
+    /// Swallows what the server says on one connection, named by its number in order of acceptance from 1; all others pass.
+    pub fn deafen(&self, connection: u64) {
+        self.change(|plan| plan.deaf = Some(connection));
+    }
+
     /// Stops reading one direction, or goes on; nothing is lost, the sender's buffers fill.
     pub fn pause(&self, direction: Direction, paused: bool) {
         self.change(|plan| plan.lane_mut(direction).pause = paused);
@@ -218,8 +225,8 @@ fn counter(counts: &Counts, direction: Direction) -> &AtomicU64 {
     }
 }
 
-/// Counts a connection as open for as long as it lives.
-struct Open(Arc<Counts>);
+/// Counts a connection as open for as long as it lives, and knows its number.
+struct Open(Arc<Counts>, u64);
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -238,13 +245,13 @@ async fn accept_all(
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
-                counts.accepted.fetch_add(1, Ordering::SeqCst);
+                let number = counts.accepted.fetch_add(1, Ordering::SeqCst) + 1;
                 if plan.borrow().refuse {
                     reset(&client);
                     continue;
                 }
                 counts.open.fetch_add(1, Ordering::SeqCst);
-                connections.spawn(carry(client, target, plan.clone(), Open(Arc::clone(&counts))));
+                connections.spawn(carry(client, target, plan.clone(), Open(Arc::clone(&counts), number)));
             }
             Some(ended) = connections.join_next() => {
                 ended.expect("a proxied connection ends, it does not panic");
@@ -274,8 +281,8 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
     let end = {
         let (client_read, client_write) = client.split();
         let (server_read, server_write) = server.split();
-        let mut up = Pump::new(Direction::Up, plan.clone(), &open.0);
-        let mut down = Pump::new(Direction::Down, plan.clone(), &open.0);
+        let mut up = Pump::new(Direction::Up, plan.clone(), &open);
+        let mut down = Pump::new(Direction::Down, plan.clone(), &open);
         let both = async {
             tokio::try_join!(up.run(client_read, server_write), down.run(server_read, client_write))
         };
@@ -307,6 +314,7 @@ struct Pump<'a> {
     direction: Direction,
     plan: watch::Receiver<Plan>,
     counts: &'a Counts,
+    number: u64,
     held: VecDeque<(Instant, Vec<u8>)>,
     held_bytes: usize,
     /// The sender has ended its side.
@@ -316,15 +324,25 @@ struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    fn new(direction: Direction, mut plan: watch::Receiver<Plan>, counts: &'a Counts) -> Pump<'a> {
+    fn new(direction: Direction, mut plan: watch::Receiver<Plan>, open: &'a Open) -> Pump<'a> {
         plan.mark_changed();
-        Pump { direction, plan, counts, held: VecDeque::new(), held_bytes: 0, ended: false, holed: false }
+        let Open(counts, number) = open;
+        Pump {
+            direction,
+            plan,
+            counts,
+            number: *number,
+            held: VecDeque::new(),
+            held_bytes: 0,
+            ended: false,
+            holed: false,
+        }
     }
 
     async fn run(&mut self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), End> {
         let mut buffer = vec![0; CHUNK];
         loop {
-            let lane = self.plan.borrow_and_update().lane(self.direction).clone();
+            let lane = self.lane();
             if lane.swallow {
                 self.forget_held();
             } else if self.holed {
@@ -345,6 +363,14 @@ impl<'a> Pump<'a> {
                 }
             }
         }
+    }
+
+    /// The faults of this direction of this connection.
+    fn lane(&mut self) -> Lane {
+        let plan = self.plan.borrow_and_update();
+        let mut lane = plan.lane(self.direction).clone();
+        lane.swallow |= self.direction == Direction::Down && plan.deaf == Some(self.number);
+        lane
     }
 
     fn has_room(&self, lane: &Lane) -> bool {

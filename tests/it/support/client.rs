@@ -143,6 +143,7 @@ pub enum Received {
 }
 
 /// One open WebSocket.
+#[derive(Debug)]
 pub struct TestClient {
     socket: WebSocketStream<TcpStream>,
     headers: HeaderMap,

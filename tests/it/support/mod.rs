@@ -13,10 +13,15 @@
 pub mod api;
 pub mod chaos_proxy;
 pub mod client;
+pub mod event_stream;
+pub mod golden;
 pub mod mint;
 pub mod node;
+pub mod party;
 pub mod process;
 pub mod raw;
 pub mod redis_server;
 pub mod resp;
+pub mod session;
+pub mod single;
 pub mod wait;

@@ -191,7 +191,7 @@ impl Node {
 
     /// SIGSTOP: a zombie whose connections stay open.
     pub fn freeze(&self) {
-        self.process.signal("STOP");
+        self.process.freeze();
     }
 
     /// SIGCONT.
@@ -251,6 +251,9 @@ fn event(line: &str) -> Option<Value> {
 }
 
 fn listening(line: &str) -> Option<SocketAddr> {
+    if let Some((_, address)) = line.split_once(": listening addr=") {
+        return address.split_whitespace().next()?.parse().ok();
+    }
     let event = event(line).filter(|event| event["message"] == "listening")?;
     event["addr"].as_str()?.parse().ok()
 }
@@ -308,6 +311,8 @@ mod tests {
         assert_eq!(listening(nested), Some(addr));
         assert_eq!(listening(flat), Some(addr));
         assert_eq!(listening(r#"{"message":"admin listening","addr":"127.0.0.1:4711"}"#), None);
+        let text = "2026-11-22T08:00:00.000000Z  INFO watchparty::server: listening addr=127.0.0.1:4711";
+        assert_eq!(listening(text), Some(addr));
         assert_eq!(listening("listening on 127.0.0.1:4711"), None);
     }
 

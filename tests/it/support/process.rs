@@ -46,6 +46,21 @@ impl Process {
         assert!(status.success(), "{signal} did not reach {} ({pid})", self.name);
     }
 
+    /// SIGSTOP, and every thread of it stopped when this returns: the signal alone leaves one that runs a little time to act.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        let since = tokio::time::Instant::now();
+        while !self.is_frozen() {
+            assert!(since.elapsed() < wait::DEADLINE, "{} does not stop", self.name);
+            std::thread::yield_now();
+        }
+    }
+
+    fn is_frozen(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        tasks.flatten().all(|task| state_in(&task.path()).is_none_or(|state| state == 'T'))
+    }
+
     /// SIGKILL, and the body collected: when this returns the process is gone.
     pub fn kill9(&mut self) {
         // Fails only for a process that has already ended and been waited for: then there is nothing to do.
@@ -62,10 +77,7 @@ impl Process {
 
     /// The kernel's letter for its state (`R`, `S`, `T` when stopped, …).
     pub fn state(&self) -> char {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        // The second field is the name in brackets and may hold spaces; the state follows it.
-        let (_, after) = stat.rsplit_once(") ").expect("stat has a name in brackets");
-        after.chars().next().expect("stat has a state")
+        state_in(Path::new(&format!("/proc/{}", self.pid()))).expect("a process of ours has a state")
     }
 
     /// Resident memory in bytes, as `/proc/<pid>/status` tells it (`VmRSS`).
@@ -75,6 +87,14 @@ impl Process {
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib * 1024
     }
+}
+
+/// The state in a `stat` file's directory; `None` for a thread that has just ended.
+fn state_in(directory: &Path) -> Option<char> {
+    let stat = std::fs::read_to_string(directory.join("stat")).ok()?;
+    // The second field is the name in brackets and may hold spaces; the state follows it.
+    let (_, after) = stat.rsplit_once(") ")?;
+    after.chars().next()
 }
 
 impl Drop for Process {

@@ -210,6 +210,14 @@ impl RawClient {
         head
     }
 
+    /// Reads an answer's head for its status alone; `None` when the connection ended instead.
+    pub async fn read_status(&mut self) -> Option<u16> {
+        if soon("the head of an answer", self.stream.fill_buf()).await.is_ok_and(|bytes| !bytes.is_empty()) {
+            return Some(self.read_head().await.status);
+        }
+        None
+    }
+
     async fn read_line(&mut self) -> String {
         let mut line = String::new();
         soon("a line of the head", self.stream.read_line(&mut line)).await.unwrap();
@@ -240,6 +248,16 @@ impl RawClient {
         })
     }
 
+    /// The next text frame, over control frames (a ping may come at any time); `None` when the connection ended instead.
+    pub async fn read_text(&mut self) -> Option<ServerFrame> {
+        loop {
+            let frame = self.read_frame().await?;
+            if frame.opcode == 1 {
+                return Some(frame);
+            }
+        }
+    }
+
     /// Reads over other frames to the close: code and reason, `None` when the connection ended without one.
     pub async fn read_close(&mut self) -> Option<(u16, String)> {
         loop {
@@ -247,6 +265,20 @@ impl RawClient {
             if frame.opcode == 8 {
                 return Some(frame.close());
             }
+        }
+    }
+
+    /// Says that nothing more will be sent (FIN); what comes back can still be read.
+    pub async fn finish(&mut self) {
+        // Fails only where the server has reset the connection already, and then nothing is left to say.
+        let _ = self.stream.get_mut().shutdown().await;
+    }
+
+    /// Whether the server has ended the connection by now, as far as can be seen without waiting.
+    pub fn has_ended(&self) -> bool {
+        match self.stream.get_ref().try_read(&mut [0; 1]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         }
     }
 

@@ -1,0 +1,100 @@
+//! Restarts, with and without loss: the epoch, its lineage, and who is told what.
+
+use watchparty::backend::error::BackendError;
+use watchparty::backend::log::{Published, Refusal};
+use watchparty::model::entry::{Position, Seq};
+use watchparty::model::history::Continuity;
+use watchparty::model::id::ParticipantId;
+
+use crate::world::{Heard, LEASE, World, eventually, numbered, plain};
+
+#[tokio::test]
+async fn a_restart_begins_an_epoch_and_its_lineage_covers_everyone() {
+    let mut world = World::durable().await;
+    let node = world.node().await;
+    let session = world.session(&node).await;
+    node.log().subscribe(session).await.unwrap();
+    for text in ["a", "b", "c"] {
+        node.publish(session, plain(text)).await;
+    }
+    let old = node.epoch(session).await;
+    world.redis.crash().await;
+    let refused = node.log().publish(session, &[plain("into the void")]).await.unwrap_err();
+    assert!(matches!(refused, BackendError::Unavailable(_) | BackendError::Unknown(_)));
+    let lost = node.interruptions();
+    world.redis.restart().await;
+    node.live().await;
+    eventually("rooms are told", || node.interruptions() > lost).await;
+
+    let before = node.history(session).await;
+    assert_eq!((before.epoch, before.head), (old, Seq(3)), "nobody wrote since");
+    let Published::Accepted(at) = node.publish(session, plain("d")).await else { panic!("accepted") };
+    assert_eq!(at.seq, Seq(4));
+    assert_ne!(at.epoch, old);
+    let history = node.history(session).await;
+    assert_eq!(history.lineage, [(old, Seq(3))]);
+    assert_eq!(history.continuity(Position { epoch: old, seq: Seq(3) }), Continuity::Holds);
+    assert_eq!(history.continuity(Position { epoch: old, seq: Seq(4) }), Continuity::Diverged);
+    eventually("the new epoch is announced with its base", || {
+        node.heard().iter().any(|heard| {
+            matches!(heard, Heard::Announced(_, entries)
+                if entries.epoch == at.epoch && entries.first == Seq(4) && entries.records.is_empty())
+        })
+    })
+    .await;
+    assert_eq!(node.texts(session), ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn a_record_behind_its_stream_adopts_the_streams_past() {
+    let world = World::start().await;
+    let node = world.node().await;
+    let session = world.session(&node).await;
+    for text in ["a", "b", "c"] {
+        node.publish(session, plain(text)).await;
+    }
+    let old = node.epoch(session).await;
+    world.redis.cli(&["HSET", &format!("wp:{{{session}}}:s"), "q", "1"]).await;
+    let Published::Accepted(at) = node.publish(session, plain("d")).await else { panic!("accepted") };
+    assert_eq!(at.seq, Seq(4));
+    let history = node.history(session).await;
+    assert_ne!(history.epoch, old);
+    assert_eq!(history.lineage, [(old, Seq(1))]);
+}
+
+#[tokio::test]
+async fn a_lost_tail_is_seen_by_readers_and_by_publishers() {
+    let mut world = World::durable().await;
+    let node = world.node().await;
+    let session = world.session(&node).await;
+    let seat = node.join(session, ParticipantId::new_random(), LEASE).await.unwrap().seat;
+    for n in 1..=50 {
+        assert!(matches!(node.publish(session, numbered(seat, n)).await, Published::Accepted(_)), "{n}");
+    }
+    let before = node.history(session).await;
+    world.redis.crash().await;
+    // Some three entries, as a power cut takes them.
+    world.redis.cut_aof_tail(1500);
+    world.redis.restart().await;
+    node.live().await;
+
+    let survived = node.history(session).await;
+    assert!(survived.head < before.head, "the cut took something");
+    let reader = before.position();
+    assert_eq!(survived.continuity(reader), Continuity::Diverged, "seen before anybody writes");
+    // The publisher goes on where it was, and is told how far the log remembers it.
+    let refused = node.publish(session, numbered(seat, 51)).await;
+    let Published::Refused(Refusal::Gap { last_n }) = refused else { panic!("{refused:?}") };
+    assert_eq!(last_n, survived.head.0 - (before.head.0 - 50));
+    for n in last_n + 1..=60 {
+        assert!(matches!(node.publish(session, numbered(seat, n)).await, Published::Accepted(_)), "{n}");
+    }
+    let after = node.history(session).await;
+    assert!(after.head > before.head, "newer entries passed the old head");
+    assert_eq!(after.lineage, [(before.epoch, survived.head)]);
+    assert_eq!(after.continuity(reader), Continuity::Diverged, "and still seen");
+    let kept = Position { epoch: before.epoch, seq: survived.head };
+    assert_eq!(after.continuity(kept), Continuity::Holds);
+    let numbers: Vec<Seq> = node.read_all(session).await.iter().map(|entry| entry.seq).collect();
+    assert_eq!(numbers, (1..=after.head.0).map(Seq).collect::<Vec<_>>(), "no hole");
+}
