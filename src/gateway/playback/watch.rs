@@ -83,7 +83,9 @@ impl Watch {
     /// A participant's connection came. Who had been missed is back.
     pub(in crate::gateway) fn arrived(&mut self, who: ParticipantId, here: Here) {
         let before = self.mine.insert(who, Mine { here, report: Report::default(), ready: None });
-        if before.is_some() || self.theirs.remove(&who).is_some() || !here.speaks {
+        let known = before.is_some_and(|mine| mine.ready.is_some() || mine.report != Report::default());
+        let silent = !here.speaks && self.waiting().is_some();
+        if self.theirs.remove(&who).is_some() || known || silent {
             self.changed.insert(who);
         }
     }
@@ -326,10 +328,14 @@ mod tests {
     #[test]
     fn a_stream_that_cannot_speak_is_never_waited_for() {
         let (mut watch, people) = waiting();
-        watch.left(people[1], ConnectionId(2));
         watch.arrived(people[1], here(3, false));
         assert_eq!(tally(&watch), (1, 3));
         assert_eq!(watch.news(8), Peers::from([(people[1], elsewhere(4))]));
+        let mut idle = Watch::default();
+        idle.arrived(people[1], here(3, false));
+        assert!(!idle.has_news(), "nobody asks");
+        idle.film(film(4, Phase::Waiting(WAIT)));
+        assert_eq!(idle.news(8), Peers::from([(people[1], elsewhere(4))]));
     }
 
     #[test]
