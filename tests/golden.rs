@@ -102,7 +102,7 @@ fn client_frames_mean_what_the_protocol_says() {
     assert!(
         matches!(client("notify.to").message, Message::Relay(notify) if notify.to == Some(encoded::ada()))
     );
-    assert!(matches!(client("report").message, Message::Report));
+    assert!(matches!(client("report").message, Message::Report(_)));
     assert!(matches!(client("history").message, Message::History(page)
         if page.before == Some(encoded::seq(41)) && page.after.is_none() && page.limit == 50));
     assert!(matches!(client("participants").message, Message::Participants { after, limit: 256 }

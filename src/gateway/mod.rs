@@ -6,6 +6,7 @@
 //! - `sessions`: create, join, look up, tokens; `caller`: who may ask.
 //! - `rooms`: a listener comes and goes; `recovery`: may it go on where it was (pure); `pull`: what it lacks.
 //! - `publish`: the queue of a session, one call in flight; `verbs`: what a verb becomes at its turn (pure but for reads).
+//! - `playback`: the film: commands at their turn, waits and who ends them.
 //! - `membership`: beats; `resync`: rooms that are behind; `health`: may clients come, does publishing work.
 
 pub mod caller;
@@ -13,6 +14,7 @@ pub mod error;
 pub mod health;
 pub mod ice;
 pub mod membership;
+mod playback;
 pub mod publish;
 pub mod pull;
 pub mod recovery;

@@ -19,6 +19,8 @@ use crate::backend::log::{Dedup, Publish, Published, Refusal};
 use crate::metrics::label::{EntryResult, ParticipantChange};
 use crate::model::entry::Position;
 use crate::model::id::{ParticipantId, SessionId};
+use crate::model::playback::Reason;
+use crate::model::playback::command::Command;
 use crate::model::record::{EntryKind, Record};
 use crate::model::seat::Generation;
 use crate::model::verb::Verb;
@@ -34,8 +36,8 @@ const QUEUE: usize = 4096;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The first pause between tries; each further one is twice as long, up to half a second, jittered.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Tries of a verb whose ground moved under it.
-const VERB_TRIES: usize = 3;
+/// Tries of a wish whose ground moved under it.
+const TURN_TRIES: usize = 3;
 
 /// What was asked to be published.
 #[derive(Debug)]
@@ -43,16 +45,28 @@ pub(super) enum Draft {
     /// It is ready.
     Ready(Publish),
     /// What it becomes is decided when its turn comes, on what the session is then.
-    Verb(VerbDraft),
+    Turn(TurnDraft),
 }
 
-/// A verb that waits for its turn.
+/// A wish that waits for its turn.
 #[derive(Debug, Clone)]
-pub(super) struct VerbDraft {
-    pub(super) author: ParticipantId,
+pub(super) struct TurnDraft {
+    /// Who asks; `None`: this node.
+    pub(super) author: Option<ParticipantId>,
     pub(super) generation: Option<Generation>,
     pub(super) dedup: Dedup,
-    pub(super) verb: Verb,
+    pub(super) asked: Asked,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
+    /// A verb.
+    Verb(Verb),
+    /// Something of the film.
+    Film(Command),
+    /// The end of the film's wait; a node asks, and others do at the same time.
+    Start { version: u64, reason: Reason },
 }
 
 /// The answer to a publish.
@@ -69,7 +83,7 @@ pub enum Answer {
     Refused(Fault),
 }
 
-type Respond = Box<dyn FnOnce(Answer) + Send>;
+pub(super) type Respond = Box<dyn FnOnce(Answer) + Send>;
 
 struct Item {
     draft: Draft,
@@ -86,22 +100,22 @@ impl Queues {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next batch, or the end of the queue. A verb ends its batch: nothing overtakes its tries.
+    /// The next batch, or the end of the queue. A wish ends its batch: nothing overtakes its tries.
     fn next(&self, session: SessionId) -> Option<Vec<Item>> {
         let mut queues = self.lock();
         let queue = queues.get_mut(&session)?;
         let mut batch = Vec::new();
         let mut bytes = 0;
         while let Some(item) = queue.front() {
-            let verb = matches!(item.draft, Draft::Verb(_));
+            let turn = matches!(item.draft, Draft::Turn(_));
             if let Draft::Ready(publish) = &item.draft {
                 bytes += publish.record.stored().len();
             }
-            if !batch.is_empty() && (batch.len() == BATCH || bytes > BATCH_BYTES || verb) {
+            if !batch.is_empty() && (batch.len() == BATCH || bytes > BATCH_BYTES || turn) {
                 break;
             }
             batch.extend(queue.pop_front());
-            if verb {
+            if turn {
                 break;
             }
         }
@@ -143,13 +157,13 @@ impl Gateway {
         verb: Verb,
         respond: impl FnOnce(Answer) + Send + 'static,
     ) {
-        let draft = VerbDraft {
-            author: seat.participant,
+        let draft = TurnDraft {
+            author: Some(seat.participant),
             generation: Some(seat.generation),
             dedup: n.map_or(Dedup::None, Dedup::Number),
-            verb,
+            asked: Asked::Verb(verb),
         };
-        self.submit(seat.session, Draft::Verb(draft), Box::new(respond));
+        self.submit(seat.session, Draft::Turn(draft), Box::new(respond));
     }
 
     /// Publishes words without a seat and waits for the answer.
@@ -173,11 +187,17 @@ impl Gateway {
         author: ParticipantId,
         verb: Verb,
     ) -> Result<Position, GatewayError> {
-        let draft = VerbDraft { author, generation: None, dedup: Dedup::None, verb };
-        self.wait_for(session, Draft::Verb(draft)).await
+        let asked = Asked::Verb(verb);
+        let draft = TurnDraft { author: Some(author), generation: None, dedup: Dedup::None, asked };
+        self.wait_for(session, Draft::Turn(draft)).await
     }
 
-    async fn wait_for(self: &Arc<Self>, session: SessionId, draft: Draft) -> Result<Position, GatewayError> {
+    /// Puts a draft into the queue and waits for the answer.
+    pub(super) async fn wait_for(
+        self: &Arc<Self>,
+        session: SessionId,
+        draft: Draft,
+    ) -> Result<Position, GatewayError> {
         let (send, answer) = oneshot::channel();
         // A caller who went away wants no answer.
         self.submit(session, draft, Box::new(|answer| drop(send.send(answer))));
@@ -188,7 +208,7 @@ impl Gateway {
         }
     }
 
-    fn submit(self: &Arc<Self>, session: SessionId, draft: Draft, respond: Respond) {
+    pub(super) fn submit(self: &Arc<Self>, session: SessionId, draft: Draft, respond: Respond) {
         let item = Item { draft, respond, since: Instant::now() };
         let overflow = {
             let mut queues = self.queues.lock();
@@ -213,9 +233,9 @@ impl Gateway {
 
     async fn work(&self, session: SessionId) {
         while let Some(mut batch) = self.queues.next(session) {
-            if matches!(batch.first(), Some(Item { draft: Draft::Verb(_), .. })) {
+            if matches!(batch.first(), Some(Item { draft: Draft::Turn(_), .. })) {
                 if let Some(item) = batch.pop() {
-                    self.do_verb(session, item).await;
+                    self.take_turn(session, item).await;
                 }
                 continue;
             }
@@ -223,11 +243,11 @@ impl Gateway {
         }
     }
 
-    /// A verb at its turn: decided, tried, and decided anew when the ground moved.
-    async fn do_verb(&self, session: SessionId, item: Item) {
-        let Draft::Verb(draft) = &item.draft else { return };
+    /// A wish at its turn: decided, tried, and decided anew when the ground moved.
+    async fn take_turn(&self, session: SessionId, item: Item) {
+        let Draft::Turn(draft) = &item.draft else { return };
         let mut result = Err(Fault::of(Code::Conflict).retry_after(RETRY_MS));
-        for _ in 0..VERB_TRIES {
+        for _ in 0..TURN_TRIES {
             result = match self.resolve(session, draft).await {
                 Ok(publish) => self.call_one(session, publish).await,
                 Err(error) => Err(error.fault()),
@@ -236,10 +256,28 @@ impl Gateway {
                 break;
             }
         }
-        if matches!((&draft.verb, &result), (Verb::Kick { .. }, Ok(Published::Accepted(_)))) {
-            self.parts.metrics.sessions.participant_changes.get(ParticipantChange::Kicked).increment(1);
+        match (&draft.asked, &result) {
+            (Asked::Verb(Verb::Kick { .. }), Ok(Published::Accepted(_))) => {
+                self.parts.metrics.sessions.participant_changes.get(ParticipantChange::Kicked).increment(1);
+            }
+            // Another node was first: no publish of anybody's was refused.
+            (Asked::Start { .. }, Err(fault)) if fault.code == Code::Conflict => {
+                return (item.respond)(Answer::Refused(fault.clone()));
+            }
+            _ => {}
         }
         self.respond(item, result);
+    }
+
+    /// Decides a wish on the session as it is now.
+    async fn resolve(&self, session: SessionId, draft: &TurnDraft) -> Result<Publish, GatewayError> {
+        match (&draft.asked, draft.author) {
+            (Asked::Verb(verb), Some(author)) => self.resolve_verb(session, draft, author, verb).await,
+            (Asked::Film(command), Some(author)) => self.resolve_film(session, draft, author, command).await,
+            (Asked::Start { version, reason }, None) => self.resolve_start(session, *version, *reason).await,
+            // Nobody is no host, and only nodes end a wait.
+            _ => Err(GatewayError::of(Code::Forbidden)),
+        }
     }
 
     async fn call_one(&self, session: SessionId, publish: Publish) -> Result<Published, Fault> {
@@ -320,7 +358,7 @@ impl Item {
     fn ready(&self) -> Option<&Publish> {
         match &self.draft {
             Draft::Ready(publish) => Some(publish),
-            Draft::Verb(_) => None,
+            Draft::Turn(_) => None,
         }
     }
 

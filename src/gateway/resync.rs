@@ -29,7 +29,7 @@ const RETRY: Duration = Duration::from_millis(200);
 impl Gateway {
     /// Repairs for ever.
     pub async fn run_resync(self: Arc<Self>) {
-        let gateway = &*self;
+        let gateway = &self;
         loop {
             let rooms = gateway.parts.hub.behind().take(AT_ONCE).await;
             stream::iter(rooms)
@@ -38,7 +38,7 @@ impl Gateway {
         }
     }
 
-    async fn repair(&self, session: SessionId, at: Position) {
+    async fn repair(self: &Arc<Self>, session: SessionId, at: Position) {
         match self.read_repair(session, at).await {
             Ok(repair) => self.parts.hub.repair(session, repair).await,
             Err(error) => {
@@ -49,7 +49,7 @@ impl Gateway {
         }
     }
 
-    async fn read_repair(&self, session: SessionId, at: Position) -> Result<Repair, BackendError> {
+    async fn read_repair(self: &Arc<Self>, session: SessionId, at: Position) -> Result<Repair, BackendError> {
         let Some(page) = self.parts.backend.log.read(session, Cut::After(at.seq), PAGE).await? else {
             return Ok(Repair::Gone);
         };
@@ -64,6 +64,7 @@ impl Gateway {
         };
         tracing::warn!(reason = reason.value(), "continuity broke, listeners are reset");
         self.parts.metrics.fan_out.resets.get(reason).increment(1);
+        self.reset_film(session, &snapshot.slots);
         let frame = Reset {
             reason: reason.value(),
             session: SessionView::from(&snapshot.record),

@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Gateway;
 use super::error::GatewayError;
+use super::playback::{Here, Watch};
 use super::recovery::recover;
 use crate::auth::token::Claims;
 use crate::backend::membership::{JoinRequest, Joined};
@@ -22,6 +24,7 @@ use crate::model::id::{ConnectionId, SessionId};
 use crate::model::participant::Role;
 use crate::model::rate::RateLimit;
 use crate::model::seat::{Profile, Seat};
+use crate::protocol::framing::Framing;
 use crate::protocol::inbound::Resume;
 use crate::protocol::outbound::{Limits, SessionView, Slots, Welcome};
 use crate::protocol::problem::Code;
@@ -39,6 +42,9 @@ pub(super) struct Presence {
     /// Held while the room is opened or closed, so that both happen once. Holds the room while there is one.
     opening: tokio::sync::Mutex<Option<Arc<Room>>>,
     state: Mutex<State>,
+    watch: Mutex<Watch>,
+    /// Something changed that a wait may turn on.
+    pub(super) wake: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +65,16 @@ impl State {
 impl Presence {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The room's film and viewers as this node knows them. Never held while waiting.
+    pub(super) fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody here listens.
+    pub(super) fn is_unused(&self) -> bool {
+        self.lock().users == 0
     }
 
     /// The seats taken through this node.
@@ -82,12 +98,17 @@ impl Rooms {
         self.lock().values().cloned().collect()
     }
 
+    pub(super) fn find(&self, session: SessionId) -> Option<Arc<Presence>> {
+        self.lock().get(&session).cloned()
+    }
+
     /// Enters: the presence cannot be closed until the stay is dropped.
     fn enter(&self, session: SessionId) -> Stay {
         let mut map = self.lock();
         let presence = map.entry(session).or_insert_with(|| {
             let opening = tokio::sync::Mutex::new(None);
-            Arc::new(Presence { session, opening, state: Mutex::default() })
+            let (watch, wake) = (Mutex::default(), Notify::new());
+            Arc::new(Presence { session, opening, state: Mutex::default(), watch, wake })
         });
         presence.lock().users += 1;
         Stay(presence.clone())
@@ -138,7 +159,7 @@ impl Gateway {
     /// # Errors
     /// `session_not_found`, `forbidden` (banned), `session_full`, `session_locked`, `unavailable`.
     pub async fn attach(
-        &self,
+        self: &Arc<Self>,
         claims: &Claims,
         resume: Option<Resume>,
         outbox: &Arc<Outbox>,
@@ -155,6 +176,10 @@ impl Gateway {
         outbox.start(seat, joined.snapshot.history.head, recovery.cursor, &welcome);
 
         stay.0.lock().seats.insert(outbox.connection, seat);
+        let speaks = outbox.framing() == Framing::WebSocket;
+        let since = joined.snapshot.history.head;
+        stay.0.watch().arrived(seat.participant, Here { connection: outbox.connection, speaks, since });
+        self.see_slots(&stay.0, &joined.snapshot.slots);
         self.parts.hub.attach(claims.sid, outbox.clone()).await;
         Ok(Attached { seat, room, stay })
     }
@@ -163,6 +188,8 @@ impl Gateway {
     pub async fn detach(&self, attached: Attached, connection: ConnectionId, leaving: bool) {
         let Attached { seat, stay, .. } = attached;
         stay.0.lock().seats.remove(&connection);
+        stay.0.watch().left(seat.participant, connection);
+        stay.0.wake.notify_one();
         self.parts.hub.detach(seat.session, connection).await;
         if !leaving {
             return;

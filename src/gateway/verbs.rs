@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Gateway;
 use super::error::GatewayError;
-use super::publish::VerbDraft;
+use super::publish::TurnDraft;
 use crate::auth::token::LEEWAY;
 use crate::backend::log::{Effect, Publish};
 use crate::model::id::{ParticipantId, SessionId};
@@ -30,32 +30,34 @@ impl Gateway {
     ///
     /// # Errors
     /// `session_not_found`; `forbidden` for who is not host; field faults; `unavailable`.
-    pub(super) async fn resolve(
+    pub(super) async fn resolve_verb(
         &self,
         session: SessionId,
-        draft: &VerbDraft,
+        draft: &TurnDraft,
+        author: ParticipantId,
+        verb: &Verb,
     ) -> Result<Publish, GatewayError> {
         let record = self.session(session).await?.record;
-        if draft.verb.needs_host() && record.host != draft.author {
+        if verb.needs_host() && record.host != author {
             return Err(GatewayError::of(Code::Forbidden));
         }
-        let decided = match &draft.verb {
+        let decided = match verb {
             Verb::Update(change) => self.update(&record, change).await?,
             Verb::Transfer(to) => transfer(&record, *to)?,
             Verb::Kick { participant, ban } => self.kick(&record, *participant, *ban)?,
             Verb::End => ended(),
-            Verb::Profile { name, color } => self.profile(session, draft.author, name, color).await?,
+            Verb::Profile { name, color } => self.profile(session, author, name, color).await?,
         };
         let n = match draft.dedup {
             crate::backend::log::Dedup::Number(n) => Some(n),
             _ => None,
         };
         Ok(Publish {
-            author: Some(draft.author),
+            author: Some(author),
             generation: draft.generation,
             dedup: draft.dedup,
-            record: Record::new(decided.kind, Some(draft.author), n, &decided.data),
-            if_version: draft.verb.needs_host().then_some(record.version),
+            record: Record::new(decided.kind, Some(author), n, &decided.data),
+            if_version: verb.needs_host().then_some(record.version),
             effect: Some(decided.effect),
         })
     }

@@ -13,9 +13,11 @@
 //! The same holds one floor up for a single listener: it gets an entry only if that is the next after its cursor. Who lags (a
 //! resume, a slow reader) pulls from the room's ring or the log at its own pace ([`outbox::Outbox`]).
 //!
-//! The hub knows no backend and no gateway: what it needs done it puts into [`Behind`].
+//! The hub knows no backend and no gateway: what it needs done it puts into [`Behind`], and what the gateway wants to know of what
+//! passes into [`Noted`].
 
 pub mod behind;
+pub mod noted;
 pub mod outbox;
 pub mod ring;
 mod room;
@@ -39,6 +41,7 @@ use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
 use crate::model::seat::{Generation, Seat};
 use behind::Behind;
+use noted::Noted;
 use outbox::Outbox;
 use ring::Ring;
 use shard::{Event, Shard};
@@ -116,6 +119,7 @@ pub struct Commons {
 pub struct Hub {
     doors: Vec<Door>,
     behind: Arc<Behind>,
+    noted: Arc<Noted>,
     metrics: Arc<Metrics>,
     rooms: AtomicUsize,
 }
@@ -134,23 +138,30 @@ impl Hub {
     /// A hub with so many shards, at least one, and their tasks for the caller to run.
     #[must_use]
     pub fn new(shards: usize, commons: Commons) -> (Arc<Self>, Vec<ShardTask>) {
-        let behind = Arc::new(Behind::default());
+        let (behind, noted) = (Arc::new(Behind::default()), Arc::new(Noted::default()));
         let mut doors = Vec::new();
         let mut tasks = Vec::new();
         for _ in 0..shards.max(1) {
             let (inbox, events) = mpsc::channel(INBOX);
             let flooded = Arc::new(Flooded::default());
-            tasks.push(ShardTask(Shard::new(events, flooded.clone(), behind.clone(), commons.clone())));
+            let lists = (behind.clone(), noted.clone());
+            tasks.push(ShardTask(Shard::new(events, flooded.clone(), lists, commons.clone())));
             doors.push(Door { inbox, rooms: RwLock::default(), flooded });
         }
         let metrics = commons.metrics;
-        (Arc::new(Self { doors, behind, metrics, rooms: AtomicUsize::new(0) }), tasks)
+        (Arc::new(Self { doors, behind, noted, metrics, rooms: AtomicUsize::new(0) }), tasks)
     }
 
     /// The rooms that need a repair, for the gateway's resync.
     #[must_use]
     pub fn behind(&self) -> &Arc<Behind> {
         &self.behind
+    }
+
+    /// What passed that the gateway wants to know of.
+    #[must_use]
+    pub fn noted(&self) -> &Arc<Noted> {
+        &self.noted
     }
 
     /// How many rooms there are.

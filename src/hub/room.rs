@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::Room;
+use super::noted::Noted;
 use super::outbox::{Closing, Delivery, Outbox};
 use super::ring::{Encoder, Run};
 use crate::backend::log::{Announcement, Page};
@@ -14,7 +15,7 @@ use crate::metrics::label::ResyncCause;
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{Continuity, History};
 use crate::model::id::{ConnectionId, ParticipantId};
-use crate::model::record::EntryKind;
+use crate::model::record::{EntryKind, Record};
 use crate::model::seat::Seat;
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
@@ -76,6 +77,9 @@ pub(super) struct Live {
     /// When the entries that wait in the encoders were taken by the log.
     waiting: Vec<ClusterMs>,
     consequences: Vec<Consequence>,
+    /// The newest film and the seats that went, for [`Noted`].
+    film: Option<Record>,
+    gone: Vec<(ParticipantId, Seq)>,
     /// Seats that a beat found lost, each with the head it saw.
     lost: Vec<(Seq, Seat)>,
 }
@@ -94,6 +98,8 @@ impl Live {
             streams: None,
             waiting: Vec::new(),
             consequences: Vec::new(),
+            film: None,
+            gone: Vec::new(),
             lost: Vec::new(),
         }
     }
@@ -259,6 +265,14 @@ impl Live {
         }
     }
 
+    /// Tells what the gateway wants to know of what has been delivered.
+    pub(super) fn report(&mut self, noted: &Noted) {
+        if let Some(film) = self.film.take() {
+            noted.film(self.room.session, film);
+        }
+        self.gone.drain(..).for_each(|(participant, at)| noted.gone(self.room.session, participant, at));
+    }
+
     /// In step with the log: what is pending is delivered, as far as it follows.
     fn catch_up(&mut self) -> Step {
         self.phase = Phase::InStep;
@@ -333,9 +347,11 @@ impl Live {
             reason: String,
         }
         match entry.record.kind() {
+            EntryKind::Playback => self.film = Some(entry.record.clone()),
             EntryKind::SessionEnded => self.consequences.push(Consequence::SessionEnded(entry.seq)),
             EntryKind::ParticipantLeft => {
                 let Ok(left) = serde_json::from_str::<Left>(entry.record.data()) else { return };
+                self.gone.push((left.participant_id, entry.seq));
                 let ending = match left.reason.as_str() {
                     "kicked" => Ending::Kicked,
                     "timeout" => Ending::SeatLost,

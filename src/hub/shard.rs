@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::behind::Behind;
+use super::noted::Noted;
 use super::outbox::{Closing, Outbox};
 use super::room::{Live, Step, hand};
 use super::{Commons, Flooded, Repair, Room};
@@ -20,12 +21,17 @@ use crate::model::id::{ConnectionId, ParticipantId, SessionId};
 use crate::model::seat::{Generation, Seat};
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
+use crate::protocol::peers;
 
 /// Events taken from the inbox at once.
 const BATCH: usize = 256;
 
 /// Listeners served before others may run: a direct write does not count against the runtime's budget.
 const YIELD_EVERY: usize = 256;
+
+/// Listeners up to which they are told how each other's players fare. In a larger room nobody looks at every face, and each change
+/// would go to all.
+const PEERS_SHOWN: usize = 50;
 
 /// What can come to a shard.
 #[derive(Debug)]
@@ -50,6 +56,7 @@ pub(super) struct Shard {
     inbox: mpsc::Receiver<Event>,
     flooded: Arc<Flooded>,
     behind: Arc<Behind>,
+    noted: Arc<Noted>,
     commons: Commons,
     rooms: HashMap<SessionId, Live>,
     /// Rooms with entries that wait to be written.
@@ -60,10 +67,10 @@ impl Shard {
     pub(super) fn new(
         inbox: mpsc::Receiver<Event>,
         flooded: Arc<Flooded>,
-        behind: Arc<Behind>,
+        (behind, noted): (Arc<Behind>, Arc<Noted>),
         commons: Commons,
     ) -> Self {
-        Self { inbox, flooded, behind, commons, rooms: HashMap::new(), dirty: Vec::new() }
+        Self { inbox, flooded, behind, noted, commons, rooms: HashMap::new(), dirty: Vec::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -152,6 +159,12 @@ impl Shard {
 
     fn relayed(&self, session: SessionId, relay: &Relay) {
         let Some(room) = self.rooms.get(&session) else { return };
+        if peers::is_from_a_node(&relay.frame) {
+            self.noted.peers(session, relay.frame.clone());
+            if room.listeners().len() > PEERS_SHOWN {
+                return;
+            }
+        }
         let (mut sockets, mut streams) = (None, None);
         for listener in room.listeners() {
             let theirs =
@@ -243,6 +256,7 @@ impl Shard {
                 }
             }
             room.follow_up();
+            room.report(&self.noted);
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod id;
 pub mod origin;
 pub mod participant;
 pub mod password;
+pub mod playback;
 pub mod rate;
 pub mod record;
 pub mod seat;

@@ -6,4 +6,5 @@ pub mod framing;
 pub mod inbound;
 pub mod json;
 pub mod outbound;
+pub mod peers;
 pub mod problem;

@@ -95,6 +95,8 @@ pub(super) fn build(
     });
     shutdown.background(gateway.clone().run_beats());
     shutdown.background(gateway.clone().run_resync());
+    shutdown.background(gateway.clone().run_playback());
+    shutdown.background(gateway.clone().run_peers());
     shutdown.background(gateway.clone().run_health());
     shutdown.background(upkeep(metrics.clone(), dropped_lines));
 

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 use crate::metrics::label::RateScope;
 use crate::model::id::ParticipantId;
+use crate::model::playback::command::Command;
+use crate::model::playback::report::Report;
 use crate::model::rate::{Rate, RateLimit};
 use crate::model::record::EntryKind;
 use crate::model::verb::Verb;
@@ -39,6 +41,12 @@ pub(super) enum Order {
     Say { id: Option<String>, n: Option<u64>, kind: EntryKind, data: Box<RawValue> },
     /// Do a verb.
     Do { id: Option<String>, n: Option<u64>, verb: Verb },
+    /// Ask something of the film.
+    Film { id: Option<String>, n: Option<u64>, command: Command },
+    /// The player is ready for a version of it.
+    Ready { version: u64 },
+    /// The player says how it fares.
+    Report(Report),
     /// Pass a frame on.
     Relay { id: Option<String>, relayed: Relayed },
     /// Answer with entries.
@@ -193,7 +201,9 @@ fn order(inbound: Inbound) -> Order {
         Message::Ping { t0 } => Order::Pong { id, t0 },
         Message::Refresh { token } => Order::Refresh { id, token },
         Message::Leave => Order::Leave,
-        Message::Report => Order::Ignore,
+        Message::Film(command) => Order::Film { id, n, command },
+        Message::Ready { version } => Order::Ready { version },
+        Message::Report(report) => Order::Report(report),
         Message::Hello(_) => Order::Refuse { id, n, fault: Fault::field("type", "hello was said already") },
     }
 }

@@ -49,6 +49,16 @@ impl Actor {
                 let respond = self.owe(id, n);
                 self.gateway.submit_verb(self.seat, n, verb, respond);
             }
+            Order::Film { id, n, command } => {
+                let respond = self.owe(id, n);
+                self.gateway.submit_film(self.seat, n, command, respond);
+            }
+            Order::Ready { version } => {
+                self.gateway.film_ready(self.seat, self.outbox.connection, version);
+            }
+            Order::Report(report) => {
+                self.gateway.film_report(self.seat, self.outbox.connection, report);
+            }
             Order::Relay { id, relayed } => self.relay(id, relayed),
             Order::History { id, request } => self.history(id, request),
             Order::Participants { id, after, limit } => self.participants(id, after, limit),

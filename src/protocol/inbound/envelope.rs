@@ -223,16 +223,18 @@ fn read_message(kind: Kind, n: Option<u64>, envelope: &Envelope<'_>) -> Result<M
             let to = read_to(envelope.to)?;
             data.notify().map(|data| Message::Relay(Relayed { kind, to, data }))
         }
-        Kind::Report => data.report().map(|()| Message::Report),
+        Kind::Play => data.play().map(Message::Film),
+        Kind::Pause => data.pause().map(Message::Film),
+        Kind::Seek => data.seek().map(Message::Film),
+        Kind::Rate => data.rate().map(Message::Film),
+        Kind::Load => data.load().map(Message::Film),
+        Kind::Ready => data.ready().map(|version| Message::Ready { version }),
+        Kind::Report => data.report().map(Message::Report),
         Kind::History => data.history().map(Message::History),
         Kind::Participants => data.participants(),
         Kind::Ping => data.ping().map(|t0| Message::Ping { t0 }),
         Kind::Refresh => data.refresh().map(|token| Message::Refresh { token }),
         Kind::Leave => data.nothing().map(|()| Message::Leave),
-        // The film's own types come with `model/playback`; until then they are types this server does not know.
-        Kind::Play | Kind::Pause | Kind::Seek | Kind::Rate | Kind::Load | Kind::Ready => {
-            Err(Fault::of(Code::UnknownType))
-        }
         Kind::Hello => Err(Fault::of(Code::Internal)),
     }
 }

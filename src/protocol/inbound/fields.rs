@@ -154,11 +154,11 @@ impl<'a> ReadData<'a> {
         self.0.ok_or_else(|| Fault::field("data", "is required"))
     }
 
-    fn read<T: Deserialize<'a>>(&self) -> Result<T, Fault> {
+    pub(super) fn read<T: Deserialize<'a>>(&self) -> Result<T, Fault> {
         serde_json::from_str(self.raw()?.get()).map_err(|error| unreadable("data", &error))
     }
 
-    fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+    pub(super) fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         serde_json::from_str(self.0.map_or("{}", RawValue::get)).map_err(|error| unreadable("data", &error))
     }
 
@@ -239,25 +239,6 @@ impl<'a> ReadData<'a> {
             return Err(Fault::because(Code::InvalidRequest, "nothing to change"));
         }
         Ok(Verb::Profile { name, color })
-    }
-
-    pub(super) fn report(&self) -> Result<(), Fault> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Report {
-            drift_ms: Option<f64>,
-            rtt_ms: Option<f64>,
-            status: Option<String>,
-        }
-        let report: Report = self.read()?;
-        let known = ["idle", "loading", "ready", "playing", "buffering", "lagging", "hidden", "error"];
-        if report.status.is_some_and(|status| !known.contains(&status.as_str())) {
-            return Err(Fault::field("status", "one of the words of the protocol"));
-        }
-        if report.rtt_ms.is_some_and(|rtt| rtt < 0.0) || report.drift_ms.is_some_and(f64::is_nan) {
-            return Err(Fault::field("rtt_ms", "must not be negative"));
-        }
-        Ok(())
     }
 
     pub(super) fn history(&self) -> Result<HistoryRequest, Fault> {

@@ -1,16 +1,19 @@
 //! Client frames, parsed: from text to a message whose fields keep their rules, or to the refusal that the client is told.
 //!
-//! Two steps: `envelope` reads what every frame has (`type`, `id`, `n`, `to`, `data`), `fields` the data of each type. A frame
+//! Two steps: `envelope` reads what every frame has (`type`, `id`, `n`, `to`, `data`), `fields` and `playback` the data of each type. A frame
 //! that is no JSON object ends the connection (4400); everything else wrong is answered and the connection stays. Where the
 //! application's own JSON is passed on, it is kept as the text it came in, so that every receiver gets the same bytes.
 
 mod envelope;
 mod fields;
+mod playback;
 
 use serde_json::value::RawValue;
 
 use crate::model::entry::{Epoch, Seq};
 use crate::model::id::ParticipantId;
+use crate::model::playback::command::Command;
+use crate::model::playback::report::Report;
 use crate::model::record::EntryKind;
 use crate::model::verb::Verb;
 use crate::protocol::problem::Fault;
@@ -106,8 +109,15 @@ pub enum Message {
     Do(Verb),
     /// Passed on and forgotten.
     Relay(Relayed),
-    /// How the player fares; informs, and is kept by nobody.
-    Report,
+    /// A wish for the film.
+    Film(Command),
+    /// The player stands where the film waits, with enough loaded.
+    Ready {
+        /// The version it is ready for.
+        version: u64,
+    },
+    /// How the player fares.
+    Report(Report),
     /// Entries of the past, asked for.
     History(HistoryRequest),
     /// Who is seated, asked for.

@@ -1,6 +1,9 @@
 //! What a client may say and what it is told otherwise: tables of frames (FAULTS, rows M1-M9).
 
 use super::*;
+use crate::model::playback::media::{Media, MediaKind, MediaMs, RateMilli};
+use crate::model::playback::report::PlayerStatus;
+use crate::model::time::ClusterMs;
 use crate::protocol::problem::Code;
 
 const SOMEONE: &str = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
@@ -78,6 +81,21 @@ fn every_wrong_field_is_a_field_error() {
         r#"{"type":"leave","data":{"why":"x"}}"#.to_owned(),
         r#"{"type":"refresh","data":{}}"#.to_owned(),
         r#"{"type":"report","data":{"status":"dancing"}}"#.to_owned(),
+        r#"{"type":"report","data":{"rtt_ms":-1}}"#.to_owned(),
+        r#"{"type":"report","data":{"drift_ms":86400001}}"#.to_owned(),
+        r#"{"type":"play","data":{"position_ms":-1}}"#.to_owned(),
+        r#"{"type":"play","data":{"position_ms":1.5}}"#.to_owned(),
+        r#"{"type":"pause","data":{"at":1}}"#.to_owned(),
+        r#"{"type":"seek"}"#.to_owned(),
+        r#"{"type":"seek","data":{"position_ms":"1"}}"#.to_owned(),
+        r#"{"type":"rate","data":{"rate":0.2}}"#.to_owned(),
+        r#"{"type":"rate","data":{"rate":4.001}}"#.to_owned(),
+        r#"{"type":"load","data":{"media":{"kind":"url","src":"http://a.example/a"}}}"#.to_owned(),
+        r#"{"type":"load","data":{"media":{"kind":"tape","src":"x"}}}"#.to_owned(),
+        r#"{"type":"load","data":{"media":{"kind":"sample","src":"x","size":1}}}"#.to_owned(),
+        format!(r#"{{"type":"load","data":{{"media":{{"kind":"file","src":"{}"}}}}}}"#, "x".repeat(2049)),
+        r#"{"type":"ready","data":{}}"#.to_owned(),
+        r#"{"type":"ready","n":1,"data":{"version":1}}"#.to_owned(),
         r#"{"type":"hello"}"#.to_owned(),
         r#"{"type":"hello","token":"x","resume":{"epoch":"e","seq":-1}}"#.to_owned(),
     ];
@@ -125,6 +143,32 @@ fn the_applications_json_is_kept_as_it_came() {
     let text = format!(r#"{{"type":"event","data":{{"topic":"t","body":{body}}}}}"#);
     let Message::Say { data, .. } = parse(&text).expect("parses").message else { panic!("an event") };
     assert_eq!(data.get(), format!(r#"{{"topic":"t","body":{body}}}"#));
+}
+
+#[test]
+fn the_film_is_asked_in_its_own_words() {
+    let message = |text: &str| parse(text).expect(text).message;
+    let film = |text: &str| match message(text) {
+        Message::Film(command) => command,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(film(r#"{"type":"play"}"#), Command::Play { position: None });
+    let position = Some(MediaMs(5));
+    assert_eq!(film(r#"{"type":"play","n":1,"data":{"position_ms":5}}"#), Command::Play { position });
+    let pause = r#"{"type":"pause","data":{"position_ms":5,"at_ms":1700000000000}}"#;
+    assert_eq!(film(pause), Command::Pause { position, at: Some(ClusterMs(1_700_000_000_000)) });
+    assert_eq!(film(r#"{"type":"seek","data":{"position_ms":0}}"#), Command::Seek { position: MediaMs(0) });
+    let half = RateMilli::from_factor(1.5).expect("a rate");
+    assert_eq!(film(r#"{"type":"rate","data":{"rate":1.5}}"#), Command::Rate(half));
+    let media = Media { kind: MediaKind::Sample, src: "sample".to_owned(), title: None, duration_ms: None };
+    let load = r#"{"type":"load","data":{"media":{"kind":"sample","src":"sample"}}}"#;
+    assert_eq!(film(load), Command::Load { media, position: MediaMs(0) });
+    let ready = message(r#"{"type":"ready","data":{"version":4}}"#);
+    assert!(matches!(ready, Message::Ready { version: 4 }));
+    let report = r#"{"type":"report","data":{"drift_ms":-12.6,"rtt_ms":80.4,"status":"playing"}}"#;
+    let Message::Report(report) = message(report) else { panic!("a report") };
+    let status = Some(PlayerStatus::Playing);
+    assert_eq!(report, Report { drift_ms: Some(-13), rtt_ms: Some(80), status });
 }
 
 #[test]

@@ -223,6 +223,11 @@ impl TestClient {
         std::mem::take(&mut self.seen)
     }
 
+    /// Puts frames back that were taken out by [`TestClient::seen`], before whatever is passed over next.
+    pub fn keep(&mut self, frames: Vec<Value>) {
+        self.seen.splice(0..0, frames);
+    }
+
     /// Sends a ping and waits for everything the server had to say before its answer; frames go to
     /// [`TestClient::seen`]. After it, "nothing came" is a fact and not a matter of time.
     pub async fn settle(&mut self) {
