@@ -56,10 +56,7 @@ fn metrics_routes() -> Router<Edge> {
 }
 
 fn web_routes() -> Router<Edge> {
-    Router::new()
-        .route("/", get(web::start))
-        .route("/s/{id}", get(web::share))
-        .route("/sdk/{*path}", get(web::sdk))
+    Router::new().route("/", get(web::start)).route("/s/{id}", get(web::share))
 }
 
 fn finish(routes: Router<Edge>, edge: &Edge) -> Router {

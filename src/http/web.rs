@@ -15,9 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::extract::InPath;
 use super::openapi::OPERATIONS;
-use super::problem::Problem;
 use crate::model::id::SessionId;
-use crate::protocol::problem::Code;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
 td{padding:.1rem 1rem .1rem 0;vertical-align:top}code{font-size:.95em}";
@@ -39,11 +37,6 @@ pub async fn start() -> Response {
 /// `GET /s/{id}`: where a share link leads.
 pub async fn share(InPath(session): InPath) -> Response {
     page(&invitation(session))
-}
-
-/// `GET /sdk/{path}`: nothing yet.
-pub async fn sdk() -> Problem {
-    Problem::of(Code::NotFound)
 }
 
 /// An id is hex digits and hyphens, so it needs no escaping.

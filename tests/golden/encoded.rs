@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 use watchparty::model::entry::{Entry, Epoch, Position, Seq};
 use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::participant::{DisplayName, Role};
+use watchparty::model::playback::media::{Media, MediaKind, MediaMs, RateMilli};
+use watchparty::model::playback::report::PlayerStatus;
+use watchparty::model::playback::{Phase, Playback, Reason, Waiting};
 use watchparty::model::record::{EntryKind, Record};
 use watchparty::model::seat::Participant;
 use watchparty::model::session::{Control, SessionName};
@@ -17,6 +20,7 @@ use watchparty::model::time::ClusterMs;
 use watchparty::protocol::close::Ending;
 use watchparty::protocol::inbound::Kind;
 use watchparty::protocol::outbound::{self, Limits, Reset, SessionView, Slots, Status, Welcome};
+use watchparty::protocol::peers::{self, Connection, Peer, Peers};
 use watchparty::protocol::problem::{Code, Fault};
 
 /// 2026-01-01T00:00:00Z.
@@ -121,12 +125,59 @@ fn entries() -> BTreeMap<&'static str, String> {
         entry(EntryKind::SessionUpdated, 46, Some(ada()), Some(8), &json(&changed)),
         entry(EntryKind::SessionEnded, 47, Some(ada()), Some(11), r#"{"reason":"ended"}"#),
     ];
-    let encode = |entry: &Entry| {
-        let mut out = BytesMut::new();
-        outbound::put_entry(entry, &mut out);
-        String::from_utf8(out.to_vec()).expect("JSON is UTF-8")
+    let mut frames: BTreeMap<&'static str, String> =
+        all.iter().map(|entry| (entry.record.kind().as_str(), encode(entry))).collect();
+    frames.extend(films());
+    frames
+}
+
+fn encode(entry: &Entry) -> String {
+    let mut out = BytesMut::new();
+    outbound::put_entry(entry, &mut out);
+    String::from_utf8(out.to_vec()).expect("JSON is UTF-8")
+}
+
+/// A film that plays, and the wait after it was moved.
+fn films() -> [(&'static str, String); 2] {
+    let media = Media {
+        kind: MediaKind::Url,
+        src: "https://media.example/film.mp4".to_owned(),
+        title: Some("The Film".to_owned()),
+        duration_ms: Some(MediaMs(5_400_000)),
     };
-    all.iter().map(|entry| (entry.record.kind().as_str(), encode(entry))).collect()
+    let rate = |factor| RateMilli::from_factor(factor).expect("a rate");
+    let playing = Playback {
+        version: 6,
+        phase: Phase::Playing,
+        media,
+        position: MediaMs(754_200),
+        anchor: at(48_180),
+        rate: rate(1.0),
+        effective_at: at(48_180),
+        actor: grace(),
+        reason: Reason::Play,
+    };
+    let waiting = Playback {
+        version: 7,
+        phase: Phase::Waiting(Waiting { version: 7, since_ms: at(49_000), deadline_ms: at(52_000) }),
+        position: MediaMs(900_000),
+        anchor: at(49_000),
+        rate: rate(1.25),
+        effective_at: at(49_000),
+        reason: Reason::Seek,
+        ..playing.clone()
+    };
+    let film = |number, n, film: &Playback| {
+        encode(&entry(EntryKind::Playback, number, Some(grace()), Some(n), &film.to_json()))
+    };
+    [("playback", film(48, 13, &playing)), ("playback.waiting", film(49, 15, &waiting))]
+}
+
+fn peers() -> Bytes {
+    let status = Some(PlayerStatus::Ready);
+    let there = Peer { status, drift_ms: Some(-7), rtt_ms: Some(80), ready: Some(7), ..Peer::default() };
+    let gone = Peer { connection: Connection::Reconnecting, ..Peer::default() };
+    peers::encode(at(43_000), &Peers::from([(ada(), there), (grace(), gone)]))
 }
 
 fn answers() -> [(&'static str, Bytes); 9] {
@@ -156,7 +207,7 @@ fn answers() -> [(&'static str, Bytes); 9] {
     ]
 }
 
-fn told() -> [(&'static str, Bytes); 9] {
+fn told() -> [(&'static str, Bytes); 10] {
     let raw = |text: &str| -> Box<RawValue> { serde_json::from_str(text).expect("JSON") };
     let offer = raw(r#"{"kind":"offer","link":"cam.1","payload":{"sdp":"v=0"}}"#);
     let typing = raw(r#"{"topic":"typing","body":{"on":true}}"#);
@@ -165,6 +216,7 @@ fn told() -> [(&'static str, Bytes); 9] {
         ("reset", reset()),
         ("signal", outbound::relayed(Kind::Signal, grace(), Some(ada()), at(43_000), &offer)),
         ("notify", outbound::relayed(Kind::Notify, grace(), None, at(43_000), &typing)),
+        ("notify.peers", peers()),
         ("status", Status::of(false).encode()),
         ("status.epoch", Status::new_epoch(next_epoch(), Seq(42)).encode()),
         ("token.expiring", outbound::token_expiring(at(86_400_000))),

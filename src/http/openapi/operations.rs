@@ -253,8 +253,4 @@ pub const OPERATIONS: &[Operation] = &[
         path: "/s/{id}", id: "getSharePage", summary: "Where a share link leads.",
         answer: (200, "A page", Content::Text("text/html")), faults: &[SessionNotFound], ..CALL
     },
-    Operation {
-        path: "/sdk/{*path}", id: "getSdk", summary: "The JavaScript SDK.",
-        answer: (200, "A module", Content::Text("text/javascript")), faults: &[NotFound], ..CALL
-    },
 ];
