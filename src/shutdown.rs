@@ -1,8 +1,10 @@
 //! Stopping is a feature: a signal, an order of steps, deadlines, and an honest last line.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,12 +38,17 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Runs a background task until the end.
+    /// Runs a background task until the end. One that panics would be missed in silence (rooms that nobody serves, beats that
+    /// nobody sends), so the node drains then, and its orchestrator starts another.
     pub fn background(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
+        let (stop, drain) = (self.stop.clone(), self.drain.clone());
+        let task = AssertUnwindSafe(task).catch_unwind();
         self.background.spawn(async move {
             tokio::select! {
-                () = task => {}
+                ended = task => if ended.is_err() {
+                    tracing::error!("a background task panicked, the node drains");
+                    drain.cancel();
+                },
                 () = stop.cancelled() => {}
             }
         });

@@ -29,6 +29,12 @@ impl Gateway {
         })
     }
 
+    /// Whether a bearer value is a server key.
+    #[must_use]
+    pub fn is_server(&self, bearer: &str) -> bool {
+        self.parts.server_keys.name_of(bearer).is_some()
+    }
+
     /// Reads a bearer value: a server key or a token.
     ///
     /// # Errors

@@ -68,6 +68,8 @@ pub struct Gateway {
     parts: Parts,
     rooms: rooms::Rooms,
     queues: publish::Queues,
+    /// Held while a changed password is hashed.
+    changing: tokio::sync::Mutex<()>,
     draining: AtomicBool,
     /// Seconds since the start at the runtime's last tick, for liveness.
     ticked: AtomicU64,
@@ -82,6 +84,7 @@ impl Gateway {
             parts,
             rooms: rooms::Rooms::default(),
             queues: publish::Queues::default(),
+            changing: tokio::sync::Mutex::default(),
             draining: AtomicBool::new(false),
             ticked: AtomicU64::new(0),
             started: Instant::now(),

@@ -16,7 +16,7 @@ use super::Gateway;
 use super::error::{GatewayError, RETRY_MS, refused};
 use crate::backend::error::BackendError;
 use crate::backend::log::{Dedup, Publish, Published, Refusal};
-use crate::metrics::label::{EntryResult, ParticipantChange};
+use crate::metrics::label::EntryResult;
 use crate::model::entry::Position;
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::playback::Reason;
@@ -36,6 +36,8 @@ const QUEUE: usize = 4096;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The first pause between tries; each further one is twice as long, up to half a second, jittered.
 const PAUSE: Duration = Duration::from_millis(50);
+/// A version no record ever has: a publish that wants it is judged and never lands. Exact in a script's numbers.
+const NO_VERSION: u64 = (1 << 53) - 1;
 /// Tries of a wish whose ground moved under it.
 const TURN_TRIES: usize = 3;
 
@@ -232,6 +234,7 @@ impl Gateway {
     }
 
     async fn work(&self, session: SessionId) {
+        let _watch = Deserted { queues: &self.queues, session };
         while let Some(mut batch) = self.queues.next(session) {
             if matches!(batch.first(), Some(Item { draft: Draft::Turn(_), .. })) {
                 if let Some(item) = batch.pop() {
@@ -250,23 +253,42 @@ impl Gateway {
         for _ in 0..TURN_TRIES {
             result = match self.resolve(session, draft).await {
                 Ok(publish) => self.call_one(session, publish).await,
-                Err(error) => Err(error.fault()),
+                Err(error) => self.said_before(session, draft, error.fault()).await,
             };
             if !matches!(&result, Ok(Published::Refused(Refusal::Conflict))) {
                 break;
             }
         }
-        match (&draft.asked, &result) {
-            (Asked::Verb(Verb::Kick { .. }), Ok(Published::Accepted(_))) => {
-                self.parts.metrics.sessions.participant_changes.get(ParticipantChange::Kicked).increment(1);
-            }
+        if let (Asked::Start { .. }, Err(fault)) = (&draft.asked, &result)
+            && fault.code == Code::Conflict
+        {
             // Another node was first: no publish of anybody's was refused.
-            (Asked::Start { .. }, Err(fault)) if fault.code == Code::Conflict => {
-                return (item.respond)(Answer::Refused(fault.clone()));
-            }
-            _ => {}
+            return (item.respond)(Answer::Refused(fault.clone()));
         }
         self.respond(item, result);
+    }
+
+    /// A wish that is refused now may be in the log: sent again by somebody who has given the crown away by it. The log knows by its
+    /// number, which is asked for by a publish that can never land.
+    async fn said_before(
+        &self,
+        session: SessionId,
+        draft: &TurnDraft,
+        fault: Fault,
+    ) -> Result<Published, Fault> {
+        let (Dedup::Number(_), Some(_)) = (draft.dedup, draft.author) else { return Err(fault) };
+        let question = Publish {
+            author: draft.author,
+            generation: draft.generation,
+            dedup: draft.dedup,
+            record: Record::new(EntryKind::Event, draft.author, None, "null"),
+            if_version: Some(NO_VERSION),
+            effect: None,
+        };
+        match self.call_one(session, question).await {
+            Ok(published @ Published::Duplicate(_)) => Ok(published),
+            _ => Err(fault),
+        }
     }
 
     /// Decides a wish on the session as it is now.
@@ -351,6 +373,20 @@ impl Gateway {
         sessions.entries.get(label).increment(1);
         (item.respond)(answer);
         sessions.publish.record(item.since.elapsed());
+    }
+}
+
+/// Gives a queue up when its task ends by a panic: what waits is dropped, which answers it, and the next publish starts anew.
+struct Deserted<'q> {
+    queues: &'q Queues,
+    session: SessionId,
+}
+
+impl Drop for Deserted<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.queues.lock().remove(&self.session);
+        }
     }
 }
 

@@ -54,8 +54,9 @@ impl Gateway {
             };
             match pull {
                 Pull::Run(run) => {
-                    outbox.feed(&run);
-                    self.count_replayed(cursor, run.end);
+                    if outbox.feed(&run) {
+                        self.count_replayed(cursor, run.end);
+                    }
                 }
                 Pull::UpToDate => {
                     outbox.settle();

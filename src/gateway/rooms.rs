@@ -19,7 +19,6 @@ use crate::auth::token::Claims;
 use crate::backend::membership::{JoinRequest, Joined};
 use crate::hub::Room;
 use crate::hub::outbox::Outbox;
-use crate::metrics::label::ParticipantChange;
 use crate::model::id::{ConnectionId, SessionId};
 use crate::model::participant::Role;
 use crate::model::rate::RateLimit;
@@ -194,11 +193,8 @@ impl Gateway {
         if !leaving {
             return;
         }
-        match self.parts.backend.membership.leave(seat).await {
-            Ok(()) => {
-                self.parts.metrics.sessions.participant_changes.get(ParticipantChange::Left).increment(1);
-            }
-            Err(error) => tracing::warn!(%error, "seat not given up, its lease will run out"),
+        if let Err(error) = self.parts.backend.membership.leave(seat).await {
+            tracing::warn!(%error, "seat not given up, its lease will run out");
         }
     }
 
@@ -240,10 +236,7 @@ impl Gateway {
             lease: self.parts.config.sessions.participant_lease,
             roster: ROSTER,
         };
-        let joined = self.parts.backend.membership.join(request).await??;
-        let change = if joined.resumed { ParticipantChange::Replaced } else { ParticipantChange::Joined };
-        self.parts.metrics.sessions.participant_changes.get(change).increment(1);
-        Ok(joined)
+        Ok(self.parts.backend.membership.join(request).await??)
     }
 
     fn welcome(&self, joined: &Joined, recovered: bool, reason: Option<&'static str>) -> bytes::Bytes {

@@ -214,7 +214,10 @@ impl Gateway {
         Ok(wanted)
     }
 
+    /// Hashes a changed password. One at a time on this node, and who finds another at it is told to come back: changes must not
+    /// take the pool away from those who join.
     pub(super) async fn hash_password(&self, password: Password) -> Result<String, GatewayError> {
+        let Ok(_turn) = self.changing.try_lock() else { return Err(hashing(PasswordError::Busy)) };
         self.parts.passwords.hash(password).await.map_err(hashing)
     }
 

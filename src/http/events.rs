@@ -12,7 +12,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,6 +22,7 @@ use super::extract::{self, Seated};
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::auth::token::Claims;
+use crate::gateway::error::GatewayError;
 use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
@@ -59,10 +60,21 @@ pub async fn stream(
     let ticket = ticket(&edge, &request)?;
     let (send, body) = mpsc::channel(CHUNKS);
     let outbox = Outbox::new(edge.sockets.number(), Sink::Stream(send.clone()), edge.sockets.terms.clone());
-    let attached = edge.gateway.attach(&claims, resume, &outbox).await?;
-    edge.streams.add(&outbox);
+    let (tell, told) = oneshot::channel();
+    // Not in the request's own task: a client that leaves in the middle would cut it off, and leave a room that nobody closes.
     let gateway = edge.gateway.clone();
-    gateway.tracker().spawn(async move { serve(edge, claims, outbox, attached, send, ticket).await });
+    gateway.tracker().spawn(async move {
+        match edge.gateway.attach(&claims, resume, &outbox).await {
+            Ok(attached) => {
+                edge.streams.add(&outbox);
+                // Nobody to tell: the body is gone too, which ends the stream.
+                let _ = tell.send(Ok(()));
+                serve(edge, claims, outbox, attached, send, ticket).await;
+            }
+            Err(error) => drop(tell.send(Err(error))),
+        }
+    });
+    told.await.unwrap_or_else(|_| Err(GatewayError::of(Code::Internal)))?;
     Ok(answer(ReceiverStream::new(body)))
 }
 

@@ -16,7 +16,6 @@ use super::extract::Bearer;
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::backend::limiter::{Decision, Scope};
-use crate::gateway::caller::Caller;
 use crate::gateway::error::over_limit;
 use crate::metrics::label::RateScope;
 use crate::model::address::LimitKey;
@@ -55,9 +54,7 @@ async fn take(State((edge, scope)): State<(Edge, Scope)>, request: Request, next
 }
 
 fn is_server(edge: &Edge, headers: &HeaderMap) -> bool {
-    let bearer = Bearer::of(headers);
-    let caller = bearer.token().map(|token| edge.gateway.identify(token));
-    matches!(caller, Some(Ok(Caller::Server(_))))
+    Bearer::of(headers).token().is_some_and(|bearer| edge.gateway.is_server(bearer))
 }
 
 fn rate_of(edge: &Edge, scope: Scope) -> RateLimit {

@@ -12,11 +12,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::ring::Run;
 use super::sink::Sink;
@@ -27,6 +28,7 @@ use crate::model::id::ConnectionId;
 use crate::model::seat::Seat;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
+use crate::protocol::outbound::Status;
 
 /// What every listener of a node has in common.
 pub struct Terms {
@@ -34,8 +36,30 @@ pub struct Terms {
     pub frames: usize,
     /// Bytes a listener may hold unwritten.
     pub bytes: usize,
+    /// Bytes all listeners together may hold; past it those who wait longest are ended.
+    pub bytes_total: usize,
+    /// Bytes they hold now.
+    pub held: AtomicUsize,
     /// Counts.
     pub metrics: Arc<Metrics>,
+}
+
+/// Ends listeners who have waited longest until the others hold no more than all together may.
+pub fn relieve(terms: &Terms, everyone: &[Arc<Outbox>]) {
+    let mut held = terms.held.load(Ordering::Relaxed);
+    if held <= terms.bytes_total {
+        return;
+    }
+    let mut waiting: Vec<_> =
+        everyone.iter().filter_map(|outbox| outbox.burden().map(|burden| (burden, outbox))).collect();
+    waiting.sort_by_key(|((since, _), _)| *since);
+    for ((_, bytes), outbox) in waiting {
+        if held <= terms.bytes_total {
+            return;
+        }
+        outbox.finish(Closing::Ours(Ending::TooSlow));
+        held = held.saturating_sub(bytes);
+    }
 }
 
 /// Why a listener ends.
@@ -75,6 +99,8 @@ pub enum Delivery {
 struct State {
     queue: VecDeque<Bytes>,
     queued_bytes: usize,
+    /// Since when something has been queued.
+    queued_since: Option<Instant>,
     cursor: Option<Position>,
     lagging: bool,
     closing: Option<Closing>,
@@ -141,6 +167,7 @@ impl Outbox {
     /// The listener has a seat, was greeted, and wants every entry after `cursor`. `head` is where the seat was taken. Once only.
     pub fn start(&self, seat: Seat, head: Seq, cursor: Position, welcome: &Bytes) {
         let _ = self.seat.set((seat, head));
+        self.terms.metrics.sockets.frames_sent.get(SentKind::Reply).increment(1);
         let bytes = self.frame("welcome", Some(cursor), welcome);
         let mut state = self.lock();
         state.cursor = Some(cursor);
@@ -162,6 +189,22 @@ impl Outbox {
         }
         self.put_locked(&mut state, bytes.clone());
         true
+    }
+
+    /// Sends one message that is meant for this listener alone, but promised to nobody: dropped past the bound. `false`: it was.
+    pub fn send_direct(&self, bytes: &Bytes) -> bool {
+        let mut state = self.lock();
+        if self.is_full(&state, bytes.len()) {
+            return false;
+        }
+        self.put_locked(&mut state, bytes.clone());
+        true
+    }
+
+    /// Sends a control frame: a ping or a pong.
+    pub fn control(&self, frame: Bytes) {
+        self.terms.metrics.sockets.frames_sent.get(SentKind::Control).increment(1);
+        self.put(frame);
     }
 
     /// Sends bytes that are framed already.
@@ -254,6 +297,7 @@ impl Outbox {
 
     /// Puts the last bytes; what comes after them is dropped.
     pub fn seal(&self, last: Bytes) {
+        self.terms.metrics.sockets.frames_sent.get(SentKind::Control).increment(1);
         let mut state = self.lock();
         self.put_locked(&mut state, last);
         state.sealed = true;
@@ -289,6 +333,13 @@ impl Outbox {
         self.is_full(&self.lock(), 0)
     }
 
+    /// Since when it has held something unwritten, and how many bytes; `None` for nothing, or for one that is ending.
+    #[must_use]
+    pub fn burden(&self) -> Option<(Instant, usize)> {
+        let state = self.lock();
+        state.queued_since.filter(|_| state.closing.is_none()).map(|since| (since, state.queued_bytes))
+    }
+
     /// Waits until there is something to do.
     pub async fn woken(&self) {
         self.wake.notified().await;
@@ -321,7 +372,11 @@ impl Outbox {
             }
         }
         state.queued_bytes -= written;
+        if state.queue.is_empty() {
+            state.queued_since = None;
+        }
         self.wrote(written);
+        self.terms.held.fetch_sub(written, Ordering::Relaxed);
         self.weigh(-gauge(written));
         Ok(written)
     }
@@ -360,6 +415,16 @@ impl Outbox {
     }
 
     fn give(&self, state: &mut State, run: &Run) {
+        if let Some(cursor) = state.cursor
+            && cursor.epoch != run.begin
+            && cursor.epoch != run.end.epoch
+        {
+            // The epoch began while this listener was not where the room was.
+            let at = Position { epoch: run.begin, seq: cursor.seq };
+            let status = Status::new_epoch(at.epoch, at.seq).encode();
+            let bytes = self.frame("status", Some(at), &status);
+            self.put_locked(state, bytes);
+        }
         state.cursor = Some(run.end);
         self.put_locked(state, run.bytes.clone());
         if let Some((last, closing)) = state.last
@@ -414,7 +479,9 @@ impl Outbox {
             }
             self.wake.notify_one();
         }
+        state.queued_since.get_or_insert_with(Instant::now);
         state.queued_bytes += bytes.len();
+        self.terms.held.fetch_add(bytes.len(), Ordering::Relaxed);
         self.weigh(gauge(bytes.len()));
         state.queue.push_back(bytes);
     }
@@ -433,6 +500,7 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let (left, lagging) = (state.queued_bytes, state.lagging);
+        self.terms.held.fetch_sub(left, Ordering::Relaxed);
         self.weigh(-gauge(left));
         if lagging {
             self.terms.metrics.sockets.behind.decrement(1.0);
@@ -450,7 +518,9 @@ mod tests {
 
     fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, Position) {
         let (body, read) = mpsc::channel(room);
-        let terms = Arc::new(Terms { frames, bytes: 1 << 20, metrics: crate::hub::quiet_metrics() });
+        let metrics = crate::hub::quiet_metrics();
+        let terms =
+            Arc::new(Terms { frames, bytes: 1 << 20, bytes_total: 8, held: AtomicUsize::new(0), metrics });
         let outbox = Outbox::new(ConnectionId(1), Sink::Stream(body), terms);
         let seat = Seat {
             session: SessionId::new_random(),
@@ -464,7 +534,7 @@ mod tests {
 
     fn run(epoch: Epoch, first: u64, last: u64) -> Run {
         let bytes = Bytes::from(format!("{first}-{last}"));
-        Run { end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
+        Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
     }
 
     #[tokio::test]
@@ -510,6 +580,44 @@ mod tests {
         let (outbox, _read, _) = listener(8, 8);
         outbox.finish_after(Seq(10), Closing::Ours(Ending::Kicked));
         assert_eq!(outbox.todo().closing, Some(Closing::Ours(Ending::Kicked)), "it has that entry");
+    }
+
+    #[tokio::test]
+    async fn who_missed_an_epochs_beginning_is_told_before_its_entries() {
+        let (outbox, mut read, at) = listener(8, 8);
+        let next = Epoch::new_random();
+        // The room turned while this listener was behind it: `adopt` passed it by.
+        outbox.adopt(Position { epoch: next, seq: Seq(11) }, &Bytes::from_static(b"{}"));
+        assert_eq!(outbox.cursor(), Some(at));
+        assert_eq!(outbox.deliver(&run(next, 11, 11)), Delivery::Sent);
+        read.try_recv().expect("welcome");
+        let status = read.try_recv().expect("status");
+        let told = format!(r#""data":{{"backend":"up","epoch":"{next}","head":10}}"#);
+        assert!(String::from_utf8_lossy(&status).contains(&told), "{status:?}");
+        assert_eq!(read.try_recv().expect("the entry"), "11-11");
+        assert_eq!(outbox.deliver(&run(next, 12, 12)), Delivery::Sent);
+        assert_eq!(read.try_recv().expect("told once"), "12-12");
+    }
+
+    #[tokio::test]
+    async fn a_directed_message_past_the_bound_is_dropped() {
+        let (outbox, _read, _) = listener(1, 2);
+        let signal = Bytes::from_static(b"signal");
+        let sent: Vec<bool> = (0..4).map(|_| outbox.send_direct(&signal)).collect();
+        assert_eq!(sent, [true, true, false, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn past_the_total_who_waits_longest_goes_first() {
+        let (first, _read, at) = listener(1, 8);
+        first.deliver(&run(at.epoch, 11, 11));
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        let (body, _unread) = mpsc::channel(1);
+        let second = Outbox::new(ConnectionId(2), Sink::Stream(body), first.terms.clone());
+        (0..2).for_each(|_| second.put(Bytes::from_static(b"12345")));
+        relieve(&first.terms, &[second.clone(), first.clone()]);
+        assert_eq!(first.todo().closing, Some(Closing::Ours(Ending::TooSlow)));
+        assert_eq!(second.todo().closing, None, "five bytes are within eight");
     }
 
     #[tokio::test]

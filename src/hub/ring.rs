@@ -16,6 +16,8 @@ pub const RING_BYTES: usize = 1024 * 1024;
 /// Entries that follow one another, encoded for one kind of sink.
 #[derive(Debug, Clone)]
 pub struct Run {
+    /// The epoch before its first frame: a listener whose cursor has another one was not told of it yet.
+    pub begin: Epoch,
     /// The position after it.
     pub end: Position,
     /// Its first entry.
@@ -103,6 +105,7 @@ impl Ring {
 #[derive(Debug)]
 pub struct Encoder {
     framing: Framing,
+    begin: Epoch,
     at: Position,
     first: Option<Seq>,
     out: BytesMut,
@@ -113,7 +116,7 @@ impl Encoder {
     /// Starts after a position.
     #[must_use]
     pub fn new(framing: Framing, at: Position) -> Self {
-        Self { framing, at, first: None, out: BytesMut::new(), entry: BytesMut::new() }
+        Self { framing, begin: at.epoch, at, first: None, out: BytesMut::new(), entry: BytesMut::new() }
     }
 
     /// Adds the next entry, which was appended under `epoch`.
@@ -150,7 +153,8 @@ impl Encoder {
     /// What was added; `None` for nothing.
     #[must_use]
     pub fn finish(self) -> Option<Run> {
-        self.first.map(|first| Run { end: self.at, first, bytes: self.out.freeze() })
+        let begin = self.begin;
+        self.first.map(|first| Run { begin, end: self.at, first, bytes: self.out.freeze() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A room as its shard knows it: the position, the listeners, and the rule that keeps them in step.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
@@ -11,12 +11,12 @@ use super::noted::Noted;
 use super::outbox::{Closing, Delivery, Outbox};
 use super::ring::{Encoder, Run};
 use crate::backend::log::{Announcement, Page};
-use crate::metrics::label::ResyncCause;
+use crate::metrics::label::{ParticipantChange, ResyncCause};
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{Continuity, History};
 use crate::model::id::{ConnectionId, ParticipantId};
 use crate::model::record::{EntryKind, Record};
-use crate::model::seat::Seat;
+use crate::model::seat::{Generation, Seat};
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
@@ -25,6 +25,9 @@ use crate::protocol::outbound::Status;
 /// Announcements kept while a room is behind, so that a busy one catches up in one read. Past it they are dropped, and the log is
 /// read once more.
 const PENDING: usize = 256;
+
+/// Participants whose newest generation is remembered. Past it all are forgotten: then a race is settled by the next beat.
+const NEWEST: usize = 4096;
 
 /// A buffer this full is written before more is added to it: outbox bounds are kept to one buffer.
 const RUN_BYTES: usize = 64 * 1024;
@@ -82,6 +85,10 @@ pub(super) struct Live {
     gone: Vec<(ParticipantId, Seq)>,
     /// Seats that a beat found lost, each with the head it saw.
     lost: Vec<(Seq, Seat)>,
+    /// The newest generation heard of for a participant: a connection that attaches with an older one was replaced on its way.
+    newest: HashMap<ParticipantId, Generation>,
+    /// What entries that have not been counted yet did to seats.
+    changes: Vec<ParticipantChange>,
 }
 
 impl Live {
@@ -101,6 +108,8 @@ impl Live {
             film: None,
             gone: Vec::new(),
             lost: Vec::new(),
+            newest: HashMap::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -208,10 +217,33 @@ impl Live {
 
     /// Adds a listener. One that is not where the room is pulls what it lacks.
     pub(super) fn attach(&mut self, outbox: Arc<Outbox>) {
+        if let Some((seat, _)) = outbox.seat() {
+            // Of two connections that came at once, the one that is told last here may be the older one.
+            let (participant, generation) = (seat.participant, seat.generation);
+            self.replaced(participant, generation);
+            if self.newest.get(&participant).is_some_and(|newest| *newest > generation) {
+                outbox.finish(Closing::Ours(Ending::Replaced));
+            }
+        }
         if outbox.cursor().is_some_and(|cursor| cursor.seq < self.at.seq) {
             outbox.lag();
         }
         self.listeners.push(outbox);
+    }
+
+    /// A participant's seat is `newest`'s: older connections end, and so does one that is still on its way here.
+    pub(super) fn replaced(&mut self, participant: ParticipantId, newest: Generation) {
+        if self.newest.len() >= NEWEST {
+            self.newest.clear();
+        }
+        let known = self.newest.entry(participant).or_insert(newest);
+        *known = newest.max(*known);
+        let older = |seat: &Seat| seat.participant == participant && seat.generation < newest;
+        for listener in &self.listeners {
+            if listener.seat().is_some_and(|(seat, _)| older(seat)) {
+                listener.finish(Closing::Ours(Ending::Replaced));
+            }
+        }
     }
 
     pub(super) fn detach(&mut self, connection: ConnectionId) {
@@ -236,14 +268,14 @@ impl Live {
         for consequence in std::mem::take(&mut self.consequences) {
             for listener in &self.listeners {
                 let Some((seat, since)) = listener.seat() else { continue };
-                let ending = match consequence {
-                    Consequence::SeatGone(seq, who, ending) if seat.participant == who && *since < seq => {
-                        ending
-                    }
-                    Consequence::SessionEnded(seq) if *since < seq => Ending::SessionEnded,
-                    _ => continue,
+                let (seq, ending) = match consequence {
+                    Consequence::SeatGone(seq, who, ending) if seat.participant == who => (seq, ending),
+                    Consequence::SessionEnded(seq) => (seq, Ending::SessionEnded),
+                    Consequence::SeatGone(..) => continue,
                 };
-                listener.finish(Closing::Ours(ending));
+                if *since < seq {
+                    listener.finish_after(seq, Closing::Ours(ending));
+                }
             }
         }
         self.end_lost();
@@ -263,6 +295,11 @@ impl Live {
                 listener.finish(Closing::Ours(Ending::SeatLost));
             }
         }
+    }
+
+    /// What entries did to seats since this was asked last.
+    pub(super) fn take_changes(&mut self) -> Vec<ParticipantChange> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Tells what the gateway wants to know of what has been delivered.
@@ -347,11 +384,17 @@ impl Live {
             reason: String,
         }
         match entry.record.kind() {
+            EntryKind::ParticipantJoined => self.changes.push(ParticipantChange::Joined),
             EntryKind::Playback => self.film = Some(entry.record.clone()),
             EntryKind::SessionEnded => self.consequences.push(Consequence::SessionEnded(entry.seq)),
             EntryKind::ParticipantLeft => {
                 let Ok(left) = serde_json::from_str::<Left>(entry.record.data()) else { return };
                 self.gone.push((left.participant_id, entry.seq));
+                self.changes.push(match left.reason.as_str() {
+                    "kicked" => ParticipantChange::Kicked,
+                    "timeout" => ParticipantChange::Timeout,
+                    _ => ParticipantChange::Left,
+                });
                 let ending = match left.reason.as_str() {
                     "kicked" => Ending::Kicked,
                     "timeout" => Ending::SeatLost,

@@ -14,7 +14,7 @@ use super::outbox::{Closing, Outbox};
 use super::room::{Live, Step, hand};
 use super::{Commons, Flooded, Repair, Room};
 use crate::backend::log::{Announcement, Relay};
-use crate::metrics::label::{AnnouncementDrop, ResyncCause, SentKind};
+use crate::metrics::label::{AnnouncementDrop, ParticipantChange, ResyncCause, SentKind};
 use crate::model::entry::Seq;
 use crate::model::history::History;
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
@@ -165,6 +165,7 @@ impl Shard {
                 return;
             }
         }
+        let metrics = &self.commons.metrics;
         let (mut sockets, mut streams) = (None, None);
         for listener in room.listeners() {
             let theirs =
@@ -179,22 +180,20 @@ impl Shard {
                 framing.encode(relay.event(), None, &relay.frame, &mut out);
                 out.freeze()
             });
-            if relay.to.is_some() {
-                listener.put(bytes.clone());
-            } else if !listener.send_ephemeral(bytes) {
-                self.commons.metrics.fan_out.ephemeral_dropped.increment(1);
+            let sent =
+                if relay.to.is_some() { listener.send_direct(bytes) } else { listener.send_ephemeral(bytes) };
+            if sent {
+                metrics.sockets.frames_sent.get(SentKind::Direct).increment(1);
+            } else {
+                metrics.fan_out.ephemeral_dropped.increment(1);
             }
         }
     }
 
-    fn replaced(&self, session: SessionId, participant: ParticipantId, newest: Generation) {
-        let Some(room) = self.rooms.get(&session) else { return };
-        for listener in room.listeners() {
-            let older = |(seat, _): &(Seat, Seq)| seat.participant == participant && seat.generation < newest;
-            if listener.seat().is_some_and(older) {
-                listener.finish(Closing::Ours(Ending::Replaced));
-            }
-        }
+    fn replaced(&mut self, session: SessionId, participant: ParticipantId, newest: Generation) {
+        let Some(room) = self.rooms.get_mut(&session) else { return };
+        room.replaced(participant, newest);
+        self.commons.metrics.sessions.participant_changes.get(ParticipantChange::Replaced).increment(1);
     }
 
     fn repair(&mut self, session: SessionId, repair: Repair) {
@@ -256,6 +255,8 @@ impl Shard {
                 }
             }
             room.follow_up();
+            let changes = &self.commons.metrics.sessions.participant_changes;
+            room.take_changes().into_iter().for_each(|change| changes.get(change).increment(1));
             room.report(&self.noted);
         }
     }

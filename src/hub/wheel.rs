@@ -22,6 +22,8 @@ pub struct Wheel {
     timeout: u32,
     now: AtomicU32,
     slots: Vec<Mutex<Vec<Weak<Outbox>>>>,
+    /// Held by a turn, which takes connections out of their slot, and by who wants to see all.
+    turning: Mutex<()>,
 }
 
 impl Wheel {
@@ -34,7 +36,7 @@ impl Wheel {
         let (interval, timeout) = (seconds(interval), timeout.map_or(0, seconds));
         let slots = (0..=interval.max(timeout)).map(|_| Mutex::default()).collect();
         // Tick 0 means "not pinged".
-        Self { interval, timeout, now: AtomicU32::new(1), slots }
+        Self { interval, timeout, now: AtomicU32::new(1), slots, turning: Mutex::default() }
     }
 
     /// Takes a connection in. It leaves by being dropped.
@@ -51,6 +53,7 @@ impl Wheel {
 
     /// Moves on by one [`TICK`] and visits who is due. `ping` is the frame of this tick.
     pub fn turn(&self, ping: &Bytes) {
+        let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
         let due = std::mem::take(&mut *self.slot(now).lock().unwrap_or_else(PoisonError::into_inner));
         for weak in due {
@@ -64,6 +67,7 @@ impl Wheel {
     /// Everyone who is still connected.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Outbox>> {
+        let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = |slot: &Mutex<Vec<Weak<Outbox>>>| {
             let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
             slot.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()
@@ -86,7 +90,7 @@ impl Wheel {
             outbox.pinged.store(0, Ordering::Relaxed);
             return Some(heard + self.interval);
         }
-        outbox.put(ping.clone());
+        outbox.control(ping.clone());
         if self.timeout == 0 {
             outbox.heard.store(now, Ordering::Relaxed);
             return Some(now + self.interval);
@@ -114,7 +118,8 @@ mod tests {
 
     fn connection() -> (Arc<Outbox>, mpsc::Receiver<Bytes>) {
         let (body, read) = mpsc::channel(64);
-        let terms = Arc::new(Terms { frames: 8, bytes: 1024, metrics: crate::hub::quiet_metrics() });
+        let (metrics, held) = (crate::hub::quiet_metrics(), std::sync::atomic::AtomicUsize::new(0));
+        let terms = Arc::new(Terms { frames: 8, bytes: 1024, bytes_total: 1 << 20, held, metrics });
         (Outbox::new(ConnectionId(1), Sink::Stream(body), terms), read)
     }
 

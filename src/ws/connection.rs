@@ -22,7 +22,7 @@ use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::sink::Sink;
-use crate::metrics::label::{Label as _, ReceivedType, SentKind};
+use crate::metrics::label::{EntryResult, Label as _, ReceivedType};
 use crate::model::id::SessionId;
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
@@ -280,7 +280,11 @@ impl<'c> Live<'c> {
     fn drain(&mut self) {
         match self.actor.outbox.drain() {
             Ok(0) => {}
-            Ok(_) => self.stuck_since = Some(Instant::now()),
+            Ok(_) => {
+                // A slow reader's pong waits behind what it reads: that it reads is as good.
+                self.sockets.wheel.heard(&self.actor.outbox);
+                self.stuck_since = Some(Instant::now());
+            }
             Err(_) => self.end(Closing::PeerLost),
         }
     }
@@ -289,11 +293,14 @@ impl<'c> Live<'c> {
         let now = Instant::now();
         let outbox = &self.actor.outbox;
         match event {
-            Event::Text(text) => self.text(text, now),
+            Event::Text(text) => {
+                // Whatever is unfinished now began after this one.
+                self.message_since = None;
+                self.text(text, now);
+            }
             Event::Ping(payload) => match self.machine.control(now) {
                 Ok(()) => {
-                    self.sockets.gateway.metrics().sockets.frames_sent.get(SentKind::Control).increment(1);
-                    outbox.put(pong_frame(payload));
+                    outbox.control(pong_frame(payload));
                 }
                 Err(ending) => outbox.finish(Closing::Ours(ending)),
             },
@@ -326,6 +333,9 @@ impl<'c> Live<'c> {
         metrics.sockets.frames_received.get(received(decision.kind)).increment(1);
         if let Some(scope) = decision.limited {
             metrics.access.rate_limited.get(scope).increment(1);
+            if decision.kind.is_some_and(Kind::durable) {
+                metrics.sessions.entries.get(EntryResult::RateLimited).increment(1);
+            }
         }
         match decision.order {
             Order::Close(ending) => self.end(Closing::Ours(ending)),

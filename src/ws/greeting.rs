@@ -50,7 +50,16 @@ pub(super) async fn hello(
         if let Some(end) = heard.end {
             return end;
         }
-        timeout_at(deadline, socket.readable()).await.map_err(|_| late)?.map_err(|_| Closing::PeerLost)?;
+        if let Some(closing) = outbox.todo().closing {
+            return Err(closing);
+        }
+        tokio::select! {
+            ready = timeout_at(deadline, socket.readable()) => {
+                ready.map_err(|_| late)?.map_err(|_| Closing::PeerLost)?;
+            }
+            // Told to go: the node drains, or the peer is lost.
+            () = outbox.woken() => continue,
+        }
         match socket::read(socket, decoder, |event| heard.note(&event)) {
             Ok(Read::Bytes(_)) => {}
             Ok(Read::End) | Err(_) => return Err(Closing::PeerLost),
@@ -65,7 +74,7 @@ impl Heard<'_> {
             Event::Text(text) => self.text(text),
             Event::Ping(payload) => {
                 if self.goes_on() {
-                    self.outbox.put(pong_frame(payload));
+                    self.outbox.control(pong_frame(payload));
                 }
             }
             Event::Pong(_) => {

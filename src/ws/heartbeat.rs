@@ -1,11 +1,13 @@
 //! The pings: one task turns the wheel, and a pong tells how long its ping took.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Sockets;
+use crate::hub::outbox::relieve;
 use crate::hub::wheel::TICK;
 use crate::protocol::framing::ping_frame;
 
@@ -18,6 +20,9 @@ impl Sockets {
             ticks.tick().await;
             let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.wheel.turn(&ping_frame(&micros.to_be_bytes()));
+            if self.terms.held.load(Ordering::Relaxed) > self.terms.bytes_total {
+                relieve(&self.terms, &self.wheel.all());
+            }
         }
     }
 

@@ -21,7 +21,7 @@ mod socket;
 pub mod upgrade;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
@@ -61,8 +61,13 @@ impl Sockets {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
         metrics.fan_out.outbox_bytes_limit.set(config.outbox.bytes_total as f64);
         let wheel = Wheel::new(connections.ping_interval, Some(connections.pong_timeout));
-        let terms =
-            Terms { frames: config.outbox.frames, bytes: config.outbox.bytes, metrics: metrics.clone() };
+        let terms = Terms {
+            frames: config.outbox.frames,
+            bytes: config.outbox.bytes,
+            bytes_total: config.outbox.bytes_total,
+            held: AtomicUsize::new(0),
+            metrics: metrics.clone(),
+        };
         Arc::new(Self {
             gate: Gate::new(caps, metrics),
             wheel: Arc::new(wheel),

@@ -16,6 +16,30 @@ use crate::protocol::inbound::{HistoryRequest, Relayed};
 use crate::protocol::outbound;
 use crate::protocol::problem::Fault;
 
+/// A page of the past counts as so many answers owed: it can be half a megabyte, and few of them fit into an outbox.
+const PAGE_OWES: u32 = 16;
+
+/// Answers owed, paid when this is dropped: a task that ends in a panic owes nothing for ever.
+struct Debt {
+    outbox: Arc<Outbox>,
+    answers: u32,
+}
+
+impl Debt {
+    fn new(outbox: &Arc<Outbox>, answers: u32) -> Self {
+        (0..answers).for_each(|_| {
+            outbox.owe();
+        });
+        Self { outbox: outbox.clone(), answers }
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        (0..self.answers).for_each(|_| self.outbox.paid());
+    }
+}
+
 /// A greeted connection's means to act.
 #[derive(Clone)]
 pub(super) struct Actor {
@@ -81,16 +105,13 @@ impl Actor {
     }
 
     fn owe(&self, id: Option<String>, n: Option<u64>) -> impl FnOnce(Answer) + Send + 'static {
-        let outbox = self.outbox.clone();
-        outbox.owe();
+        let debt = Debt::new(&self.outbox, 1);
         move |answer| {
-            match answer {
-                Answer::Acked { at, duplicate } => {
-                    outbox.send("ack", &outbound::ack(id.as_deref(), n, at, duplicate));
-                }
-                Answer::Refused(fault) => outbox.send("error", &outbound::error(id.as_deref(), n, &fault)),
-            }
-            outbox.paid();
+            let frame = match answer {
+                Answer::Acked { at, duplicate } => ("ack", outbound::ack(id.as_deref(), n, at, duplicate)),
+                Answer::Refused(fault) => ("error", outbound::error(id.as_deref(), n, &fault)),
+            };
+            debt.outbox.send(frame.0, &frame.1);
         }
     }
 
@@ -129,7 +150,7 @@ impl Actor {
     }
 
     fn history(&self, id: Option<String>, request: HistoryRequest) {
-        self.answer(id, |actor| async move {
+        self.answer(id, PAGE_OWES, |actor| async move {
             let page = actor.gateway.history(actor.seat.session, request).await?;
             Ok(outbound::entries(page.history.epoch, page.history.head, &page.entries))
         });
@@ -140,27 +161,27 @@ impl Actor {
         struct Roster {
             participants: Vec<Participant>,
         }
-        self.answer(id, move |actor| async move {
+        self.answer(id, PAGE_OWES, move |actor| async move {
             let participants = actor.gateway.participants(actor.seat.session, after, limit).await?;
             Ok(Roster { participants })
         });
     }
 
     /// Answers a request from a tracked task.
-    fn answer<F, D>(&self, id: Option<String>, work: impl FnOnce(Self) -> F)
+    fn answer<F, D>(&self, id: Option<String>, owes: u32, work: impl FnOnce(Self) -> F)
     where
         F: Future<Output = Result<D, GatewayError>> + Send + 'static,
         D: Serialize + Send,
     {
         let actor = self.clone();
-        actor.outbox.owe();
+        let debt = Debt::new(&self.outbox, owes);
         let work = work(self.clone());
         self.gateway.tracker().spawn(async move {
             match work.await {
                 Ok(data) => actor.reply(id.as_deref(), &data),
                 Err(error) => actor.refuse(id.as_deref(), None, &error.fault()),
             }
-            actor.outbox.paid();
+            drop(debt);
         });
     }
 }
