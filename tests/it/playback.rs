@@ -54,16 +54,19 @@ async fn ask(client: &mut TestClient, mut frame: Value) -> Value {
     client.expect_id(&id).await
 }
 
-/// The next `playback` entry, also if it has been passed over.
-async fn film_frame(client: &mut TestClient) -> Value {
+/// The next frame that `accept`s, also if it has been passed over.
+async fn passed_or_next(client: &mut TestClient, what: &str, accept: impl Fn(&Value) -> bool) -> Value {
     let mut seen = client.seen();
-    let at = seen.iter().position(|frame| frame["type"] == "playback");
-    let found = at.map(|at| seen.remove(at));
+    let found = seen.iter().position(&accept).map(|at| seen.remove(at));
     client.keep(seen);
     match found {
         Some(frame) => frame,
-        None => client.expect("playback").await,
+        None => client.expect_where(what, accept).await,
     }
+}
+
+async fn film_frame(client: &mut TestClient) -> Value {
+    passed_or_next(client, "a playback entry", |frame| frame["type"] == "playback").await
 }
 
 async fn film(client: &mut TestClient) -> Value {
@@ -179,7 +182,8 @@ async fn the_lead_follows_the_reported_round_trips() {
         std::str::from_utf8(&page.bytes).unwrap().contains(line).then_some(())
     })
     .await;
-    let peers = host.expect_where("the nodes' own words", |frame| frame["data"]["topic"] == "peers").await;
+    let peers =
+        passed_or_next(&mut host, "the nodes' own words", |frame| frame["data"]["topic"] == "peers").await;
     assert_eq!(peers["from"], Value::Null);
     let told = peers["data"]["body"].as_object().unwrap().values().next().unwrap();
     assert_eq!((&told["drift_ms"], &told["rtt_ms"]), (&json!(-120), &json!(300)), "{peers}");
