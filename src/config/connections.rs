@@ -45,7 +45,7 @@ pub(super) const DEFLATE: Setting = Setting::open(
     "DEFLATE",
     Preset::Text("true"),
     Form::Flag,
-    "Compress entries of 1 KiB or more, once each, for sockets that accept it.",
+    "Read, but without effect yet: will compress entries of 1 KiB or more, once each, for sockets that accept it.",
 );
 
 pub(super) const SETTINGS: &[&Setting] = &[

@@ -33,7 +33,7 @@ pub(super) const PUBLIC_URL: Setting = Setting::open(
     "The base of share links and socket addresses; unset, the request's own host is used.",
 );
 pub(super) const WEB: Setting =
-    Setting::open("WEB", Preset::Text("true"), Form::Flag, "Serve the page, /sdk and /docs.");
+    Setting::open("WEB", Preset::Text("true"), Form::Flag, "Serve the start page.");
 pub(super) const READY_REQUIRES_BACKEND: Setting = Setting::open(
     "READY_REQUIRES_BACKEND",
     Preset::Text("true"),

@@ -91,7 +91,7 @@ topic! {
         created: Family<CreateResult, Counter> = counters("sessions_created_total"), "Wishes for a session, by result.";
         joins: Family<JoinResult, Counter> = counters("session_joins_total"), "Joins, by result.";
         participant_changes: Family<ParticipantChange, Counter> = counters("participant_changes_total"),
-            "Changes of seats this node caused, by change.";
+            "Changes of seats seen in this node's rooms, by change.";
         entries: Family<EntryResult, Counter> = counters("entries_total"), "Entries offered for publishing, by result.";
         publish: Histogram = histogram("publish_duration_seconds", FAST), "From a message decoded to its ack queued.";
         drift: Histogram = histogram("playback_drift_seconds", DRIFT),

@@ -115,6 +115,27 @@ async fn the_crown_is_given_away() {
 }
 
 #[tokio::test]
+async fn a_verb_sent_again_is_one_entry_even_if_its_author_could_not_do_it_any_more() {
+    let node = Node::start(&[]).await;
+    let session = TestSession::create(&node).await;
+    let (mut host, member) = (session.host().await, session.member().await);
+    let transfer =
+        json!({"type": "host.transfer", "id": "crown", "n": 1, "data": {"participant_id": member.id}});
+    host.client.send(transfer.clone()).await;
+    let first = host.client.expect_id("crown").await;
+    assert_eq!(first["type"], "ack", "{first}");
+    host.client.send(transfer).await;
+    let again = host.client.expect_id("crown").await;
+    assert_eq!(again["type"], "ack", "{again}");
+    assert_eq!((&again["data"]["seq"], &again["data"]["duplicate"]), (&first["data"]["seq"], &json!(true)));
+    // What was never said is still refused, and uses no number up.
+    host.client.send(json!({"type": "session.end", "id": "end", "n": 2})).await;
+    assert_eq!(host.client.expect_id("end").await["data"]["code"], "forbidden");
+    host.client.send(json!({"type": "chat", "id": "chat", "n": 2, "data": {"text": "bye"}})).await;
+    assert_eq!(host.client.expect_id("chat").await["type"], "ack");
+}
+
+#[tokio::test]
 async fn who_is_kicked_is_closed_and_banned() {
     let node = Node::start(&[]).await;
     let session = TestSession::create(&node).await;

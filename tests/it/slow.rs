@@ -160,3 +160,24 @@ async fn a_slow_stream_catches_up_too() {
     }
     assert!(pulled(&session).await > before + MOST, "it was pushed everything");
 }
+
+#[tokio::test]
+async fn a_reader_far_behind_is_given_the_end_before_it_is_closed() {
+    let node = node("100000").await;
+    let session = TestSession::create(&node).await;
+    let (mut speaker, mut listener) = (session.host().await, session.member().await);
+    let (mut slow, _, mut seq) = raw_member(&session).await;
+    flood(&mut speaker, &mut listener).await;
+    speaker.client.send(json!({"type": "session.end", "n": ENTRIES + 1})).await;
+    assert_eq!(speaker.client.expect_close().await.0, 4410);
+    // It begins to read only now, with megabytes still to come.
+    loop {
+        let entry: Value = slow.read_text().await.expect("everything up to the end").json();
+        seq += 1;
+        assert_eq!(entry["seq"], seq, "contiguous to the last");
+        if entry["type"] == "session.ended" {
+            break;
+        }
+    }
+    assert_eq!(slow.read_close().await.map(|close| close.0), Some(4410));
+}
