@@ -135,6 +135,42 @@ async fn a_clean_restart_costs_nobody_anything() {
 }
 
 #[tokio::test]
+async fn who_slept_through_a_restart_is_told_of_the_epoch_before_its_entries() {
+    let mut scene = Scene::set().await;
+    let begun = say(&mut scene.a, 1, "awake").await;
+    read_to(&mut scene.b, seq(&begun["data"])).await;
+    let old = begun["data"]["epoch"].as_str().unwrap().to_owned();
+
+    // The second node misses entries of the old epoch, and the turn to the new one that a beat of the first makes without an entry.
+    scene.cluster.nodes[1].freeze();
+    scene.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    let mut last = 0;
+    for n in 2..=5 {
+        last = seq(&say(&mut scene.a, n, "unheard").await["data"]);
+    }
+    scene.redis.crash().await;
+    scene.redis.restart().await;
+    let turned = |frame: &Value| frame["type"] == "status" && frame["data"]["epoch"].is_string();
+    let turn = scene.a.expect_where("the new epoch", turned).await;
+    assert_eq!(turn["data"]["head"], last, "{turn}");
+    scene.cluster.nodes[1].thaw();
+    scene.ready_is(200).await;
+
+    let after = seq(&say(&mut scene.a, 6, "heard").await["data"]);
+    let frames = read_to(&mut scene.b, after).await;
+    assert!(resets(&frames).is_empty(), "{frames:?}");
+    assert_contiguous(&entries(&frames));
+    let told = frames.iter().position(turned).unwrap_or_else(|| panic!("no word of the epoch: {frames:?}"));
+    let entry = |number: u64| frames.iter().position(|frame| frame["seq"] == number).unwrap();
+    assert_eq!(frames[told]["data"], turn["data"]);
+    assert!(
+        entry(last) < told && told < entry(after),
+        "between the last of the old and the first of the new: {frames:?}"
+    );
+    assert_ne!(frames[told]["data"]["epoch"], old);
+}
+
+#[tokio::test]
 async fn a_lost_tail_is_told_to_everyone_it_concerns() {
     let mut scene = Scene::set().await;
     let mut acks = Vec::new();
