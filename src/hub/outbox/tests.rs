@@ -1,0 +1,132 @@
+//! One listener alone: what it is given, what it is left to pull, and how it ends.
+
+use super::*;
+use crate::model::entry::Epoch;
+use crate::model::id::{ParticipantId, SessionId};
+use crate::model::seat::Generation;
+use tokio::sync::mpsc;
+
+fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, Position) {
+    let (body, read) = mpsc::channel(room);
+    let metrics = crate::hub::quiet_metrics();
+    let terms =
+        Arc::new(Terms { frames, bytes: 1 << 20, bytes_total: 8, held: AtomicUsize::new(0), metrics });
+    let outbox = Outbox::new(ConnectionId(1), Sink::Stream(body), terms);
+    let seat = Seat {
+        session: SessionId::new_random(),
+        participant: ParticipantId::new_random(),
+        generation: Generation(1),
+    };
+    let at = Position { epoch: Epoch::new_random(), seq: Seq(10) };
+    outbox.start(seat, Seq(10), at, &Bytes::from_static(b"{}"));
+    (outbox, read, at)
+}
+
+fn run(epoch: Epoch, first: u64, last: u64) -> Run {
+    let bytes = Bytes::from(format!("{first}-{last}"));
+    Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
+}
+
+#[tokio::test]
+async fn only_the_next_run_is_delivered() {
+    let (outbox, mut read, at) = listener(8, 8);
+    assert_eq!(outbox.deliver(&run(at.epoch, 9, 10)), Delivery::Skipped);
+    assert_eq!(outbox.deliver(&run(at.epoch, 11, 12)), Delivery::Sent);
+    assert_eq!(outbox.deliver(&run(at.epoch, 12, 14)), Delivery::Lagging);
+    assert_eq!(outbox.deliver(&run(at.epoch, 13, 14)), Delivery::Lagging, "who lags pulls");
+    assert!(!outbox.feed(&run(at.epoch, 14, 14)));
+    assert!(outbox.feed(&run(at.epoch, 13, 14)));
+    outbox.settle();
+    assert_eq!(outbox.deliver(&run(at.epoch, 15, 15)), Delivery::Sent);
+    read.try_recv().expect("welcome");
+    let got: Vec<_> = std::iter::from_fn(|| read.try_recv().ok()).collect();
+    assert_eq!(got, ["11-12", "13-14", "15-15"]);
+}
+
+#[tokio::test]
+async fn past_its_bound_a_listener_lags_and_holds_no_more() {
+    let (outbox, mut read, at) = listener(1, 2);
+    let results: Vec<_> = (11..=14).map(|seq| outbox.deliver(&run(at.epoch, seq, seq))).collect();
+    // The body holds the welcome, so the first two are queued and the bound of two is reached.
+    assert_eq!(results, [Delivery::Sent, Delivery::Sent, Delivery::Lagging, Delivery::Lagging]);
+    assert_eq!(outbox.todo(), Todo { queued: true, lagging: true, closing: None });
+    assert_eq!(outbox.lock().queued_bytes, 10);
+    read.try_recv().expect("welcome");
+    assert_eq!(outbox.drain().expect("open"), 5);
+    assert!(!outbox.send_ephemeral(&Bytes::from_static(b"typing")), "ephemeral messages go first");
+    read.try_recv().expect("11");
+    assert_eq!(outbox.drain().expect("open"), 5);
+    assert_eq!(outbox.lock().queued_bytes, 0);
+}
+
+#[tokio::test]
+async fn who_lags_is_given_its_last_entry_before_it_ends() {
+    let (outbox, _read, at) = listener(8, 8);
+    outbox.lag();
+    outbox.finish_after(Seq(12), Closing::Ours(Ending::Kicked));
+    assert_eq!((outbox.todo().closing, outbox.last_wanted()), (None, Some(Seq(12))));
+    assert!(outbox.feed(&run(at.epoch, 11, 12)));
+    assert_eq!(outbox.todo().closing, Some(Closing::Ours(Ending::Kicked)));
+    let (outbox, _read, _) = listener(8, 8);
+    outbox.finish_after(Seq(10), Closing::Ours(Ending::Kicked));
+    assert_eq!(outbox.todo().closing, Some(Closing::Ours(Ending::Kicked)), "it has that entry");
+}
+
+#[tokio::test]
+async fn who_missed_an_epochs_beginning_is_told_before_its_entries() {
+    let (outbox, mut read, at) = listener(8, 8);
+    let next = Epoch::new_random();
+    // The room turned while this listener was behind it: `adopt` passed it by.
+    outbox.adopt(Position { epoch: next, seq: Seq(11) }, &Bytes::from_static(b"{}"));
+    assert_eq!(outbox.cursor(), Some(at));
+    assert_eq!(outbox.deliver(&run(next, 11, 11)), Delivery::Sent);
+    read.try_recv().expect("welcome");
+    let status = read.try_recv().expect("status");
+    let told = format!(r#""data":{{"backend":"up","epoch":"{next}","head":10}}"#);
+    assert!(String::from_utf8_lossy(&status).contains(&told), "{status:?}");
+    assert_eq!(read.try_recv().expect("the entry"), "11-11");
+    assert_eq!(outbox.deliver(&run(next, 12, 12)), Delivery::Sent);
+    assert_eq!(read.try_recv().expect("told once"), "12-12");
+}
+
+#[tokio::test]
+async fn a_directed_message_past_the_bound_is_dropped() {
+    let (outbox, _read, _) = listener(1, 2);
+    let signal = Bytes::from_static(b"signal");
+    let sent: Vec<bool> = (0..4).map(|_| outbox.send_direct(&signal)).collect();
+    assert_eq!(sent, [true, true, false, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_the_total_who_waits_longest_goes_first() {
+    let (first, _read, at) = listener(1, 8);
+    first.deliver(&run(at.epoch, 11, 11));
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    let (body, _unread) = mpsc::channel(1);
+    let second = Outbox::new(ConnectionId(2), Sink::Stream(body), first.terms.clone());
+    (0..2).for_each(|_| second.put(Bytes::from_static(b"12345")));
+    relieve(&first.terms, &[second.clone(), first.clone()]);
+    assert_eq!(first.todo().closing, Some(Closing::Ours(Ending::TooSlow)));
+    assert_eq!(second.todo().closing, None, "five bytes are within eight");
+}
+
+#[tokio::test]
+async fn a_lost_peer_is_noticed_by_whoever_writes() {
+    let (outbox, read, at) = listener(4, 4);
+    drop(read);
+    outbox.deliver(&run(at.epoch, 11, 11));
+    assert_eq!(outbox.todo().closing, Some(Closing::PeerLost));
+    outbox.finish(Closing::Ours(Ending::Left));
+    assert_eq!(outbox.todo().closing, Some(Closing::PeerLost), "the first reason stands");
+}
+
+#[tokio::test]
+async fn a_reset_moves_everyone_but_those_already_there() {
+    let (outbox, _read, at) = listener(8, 8);
+    let there = Position { epoch: Epoch::new_random(), seq: Seq(6) };
+    assert!(outbox.reset(there, &Bytes::from_static(b"{}")));
+    assert_eq!(outbox.cursor(), Some(there));
+    let further = Position { epoch: there.epoch, seq: Seq(8) };
+    assert!(!outbox.reset(further, &Bytes::from_static(b"{}")), "same branch, not behind a gap");
+    assert_ne!(at.epoch, there.epoch);
+}
