@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::model::time::{ClusterMs, millis};
+use crate::model::time::ClusterMs;
 
 /// Reads the cluster's time without a call. Shared by every floor that needs a "now".
 #[derive(Debug)]
@@ -45,12 +45,6 @@ impl ClusterClock {
     pub fn correct(&self, reference: Duration, round_trip: Duration) {
         let at_now = micros(reference).saturating_add(micros(round_trip) / 2);
         self.base_us.store(at_now.saturating_sub(micros(self.started.elapsed())), Ordering::Relaxed);
-    }
-
-    /// How far the cluster's time is ahead of a reading of it, in milliseconds; zero when behind.
-    #[must_use]
-    pub fn since(&self, earlier: ClusterMs) -> u64 {
-        millis(self.now().since(earlier))
     }
 }
 

@@ -102,7 +102,7 @@ async fn serve(
     edge.gateway.detach(attached, outbox.connection, false).await;
     if let Closing::Ours(ending) = closing {
         outbox.send("error", &outbound::ended(ending));
-        let _ = timeout(PATIENCE, flush(&outbox)).await;
+        let _ = timeout(PATIENCE, outbox.flush()).await;
     }
     edge.metrics.sockets.closed.get(crate::ws::closing::label(closing)).increment(1);
     edge.metrics.sockets.duration.record(since.elapsed());
@@ -144,14 +144,6 @@ async fn run(
             () = pulled(&mut pulling), if is_pulling => {}
             () = sleep_until(moved + behind), if todo.queued => return Closing::Ours(Ending::TooSlow),
             () = expiry.as_mut() => return Closing::Ours(Ending::Unauthorized("token_expired")),
-        }
-    }
-}
-
-async fn flush(outbox: &Outbox) {
-    while outbox.todo().queued {
-        if outbox.writable().await.and_then(|()| outbox.drain()).is_err() {
-            return;
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod ring;
 mod room;
 mod shard;
 pub mod sink;
+pub mod terms;
 pub mod wheel;
 
 use std::collections::{HashMap, HashSet};
@@ -162,12 +163,6 @@ impl Hub {
     #[must_use]
     pub fn noted(&self) -> &Arc<Noted> {
         &self.noted
-    }
-
-    /// How many rooms there are.
-    #[must_use]
-    pub fn room_count(&self) -> usize {
-        self.rooms.load(Ordering::Relaxed)
     }
 
     /// Puts a session's room in the map, before its announcements are asked for: whatever comes is kept until [`Self::begin`].

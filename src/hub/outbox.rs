@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::ring::Run;
 use super::sink::Sink;
-use crate::metrics::Metrics;
+use super::terms::Terms;
 use crate::metrics::label::SentKind;
 use crate::model::entry::{Position, Seq};
 use crate::model::id::ConnectionId;
@@ -29,38 +29,6 @@ use crate::model::seat::Seat;
 use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 use crate::protocol::outbound::Status;
-
-/// What every listener of a node has in common.
-pub struct Terms {
-    /// Frames or runs a listener may hold unwritten.
-    pub frames: usize,
-    /// Bytes a listener may hold unwritten.
-    pub bytes: usize,
-    /// Bytes all listeners together may hold; past it those who wait longest are ended.
-    pub bytes_total: usize,
-    /// Bytes they hold now.
-    pub held: AtomicUsize,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
-}
-
-/// Ends listeners who have waited longest until the others hold no more than all together may.
-pub fn relieve(terms: &Terms, everyone: &[Arc<Outbox>]) {
-    let mut held = terms.held.load(Ordering::Relaxed);
-    if held <= terms.bytes_total {
-        return;
-    }
-    let mut waiting: Vec<_> =
-        everyone.iter().filter_map(|outbox| outbox.burden().map(|burden| (burden, outbox))).collect();
-    waiting.sort_by_key(|((since, _), _)| *since);
-    for ((_, bytes), outbox) in waiting {
-        if held <= terms.bytes_total {
-            return;
-        }
-        outbox.finish(Closing::Ours(Ending::TooSlow));
-        held = held.saturating_sub(bytes);
-    }
-}
 
 /// Why a listener ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,6 +347,16 @@ impl Outbox {
         self.terms.held.fetch_sub(written, Ordering::Relaxed);
         self.weigh(-gauge(written));
         Ok(written)
+    }
+
+    /// Waits until everything queued is written; `false`: the peer is gone.
+    pub async fn flush(&self) -> bool {
+        while self.todo().queued {
+            if self.writable().await.and_then(|()| self.drain()).is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Notes that an answer is owed; how many are now.

@@ -111,8 +111,8 @@ impl Wheel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::outbox::Terms;
     use crate::hub::sink::Sink;
+    use crate::hub::terms::Terms;
     use crate::model::id::ConnectionId;
     use tokio::sync::mpsc;
 

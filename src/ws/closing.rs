@@ -57,19 +57,10 @@ pub(super) async fn say_goodbye(
         Closing::PeerLost => return,
     };
     outbox.seal(frame);
-    let flushed = timeout(PATIENCE, flush(outbox)).await.is_ok_and(|sent| sent);
+    let flushed = timeout(PATIENCE, outbox.flush()).await.is_ok_and(|sent| sent);
     if flushed && closing != Closing::Client {
         let _ = timeout(PATIENCE, until_closed(socket, decoder)).await;
     }
-}
-
-async fn flush(outbox: &Outbox) -> bool {
-    while outbox.todo().queued {
-        if outbox.writable().await.is_err() || outbox.drain().is_err() {
-            return false;
-        }
-    }
-    true
 }
 
 /// Reads and drops until the peer's close frame or the end of its stream. With both close frames said it is for the server to end

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Sockets;
-use crate::hub::outbox::relieve;
+use crate::hub::terms::relieve;
 use crate::hub::wheel::TICK;
 use crate::protocol::framing::ping_frame;
 

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::time::Instant;
 
 use crate::gateway::Gateway;
-use crate::hub::outbox::Terms;
+use crate::hub::terms::Terms;
 use crate::hub::wheel::Wheel;
 use crate::model::id::ConnectionId;
 use gate::{Caps, Gate};

@@ -1,9 +1,11 @@
 //! One listener alone: what it is given, what it is left to pull, and how it ends.
 
 use super::*;
+use crate::hub::terms::relieve;
 use crate::model::entry::Epoch;
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::seat::Generation;
+use std::sync::atomic::AtomicUsize;
 use tokio::sync::mpsc;
 
 fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, Position) {
