@@ -57,6 +57,9 @@ macro_rules! suite {
                     over_http_only_a_ban_is_checked,
                     an_outdated_record_version_is_a_conflict,
                     a_refused_number_can_be_used_again;
+                epochs:
+                    an_epoch_is_told_before_its_first_entry,
+                    a_beat_begins_an_epoch_too;
                 effects:
                     a_slot_changes_only_from_its_next_version,
                     of_many_slot_writers_one_wins,

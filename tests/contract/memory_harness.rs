@@ -8,6 +8,7 @@ use watchparty::backend::Backend;
 use watchparty::backend::clock::ClusterClock;
 use watchparty::backend::log::Deliver;
 use watchparty::backend::memory::{Memory, MemorySettings, memory};
+use watchparty::model::id::SessionId;
 
 use crate::harness::{HISTORY_ENTRIES, Harness, Store};
 
@@ -37,6 +38,11 @@ impl Store for InMemory {
     fn pass(&self, time: Duration) {
         let reference = Duration::from_millis(self.clock.now().0).saturating_add(time);
         self.clock.correct(reference, Duration::ZERO);
+    }
+
+    async fn promote(&self, session: SessionId) {
+        let store = self.store.get().expect("a node is connected");
+        store.restart(session, &store.keep(session));
     }
 
     /// A store in memory leaves nothing behind.

@@ -15,7 +15,7 @@ use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, Surroundi
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
-use watchparty::model::id::NodeId;
+use watchparty::model::id::{NodeId, SessionId};
 
 use crate::harness::{HISTORY_ENTRIES, Harness, Store};
 use crate::support::redis_server::RedisServer;
@@ -58,6 +58,11 @@ impl Store for OnRedis {
 
     /// Redis has its own clock.
     fn pass(&self, _time: Duration) {}
+
+    async fn promote(&self, _session: SessionId) {
+        // To a script a restart is that `master_replid` is another one.
+        assert_eq!(self.server.cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
+    }
 
     async fn finish(&self) {
         self.stop.cancel();
