@@ -104,7 +104,8 @@ macro_rules! suite {
                     subscribing_twice_announces_once,
                     every_listening_node_is_told,
                     a_frame_for_all_is_relayed_to_every_node,
-                    a_frame_for_one_needs_a_seat;
+                    a_frame_for_one_needs_a_seat,
+                    nobody_sits_in_an_ended_session;
                 limiter:
                     a_bucket_starts_full_and_ends_at_its_burst,
                     a_refusal_and_a_question_take_nothing,
