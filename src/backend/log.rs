@@ -146,7 +146,8 @@ impl Relay {
 /// - **Atomic.** One call appends its accepted entries in batch order, with their effects, in one step, and announces them in
 ///   that step: what was announced can be read, and what can be read was announced or will be found by a resync.
 /// - **Epochs.** When the store restarted or was promoted since the last write, the first write of any kind gives the log a new
-///   epoch, adds the old one with the surviving head to the lineage and announces it before any entry.
+///   epoch, adds the old one with the surviving head to the lineage and announces it before any entry. An ended session takes no
+///   writes, and an empty batch is none.
 /// - **Kept.** At least the configured number of entries can be read.
 /// - `publish` answers one [`Published`] for each item, in order. `BackendError::Unknown` leaves it open for the whole batch.
 #[async_trait]

@@ -59,7 +59,9 @@ macro_rules! suite {
                     a_refused_number_can_be_used_again;
                 epochs:
                     an_epoch_is_told_before_its_first_entry,
-                    a_beat_begins_an_epoch_too;
+                    a_beat_begins_an_epoch_too,
+                    an_ended_session_begins_no_epoch,
+                    an_empty_batch_is_no_write;
                 effects:
                     a_slot_changes_only_from_its_next_version,
                     of_many_slot_writers_one_wins,

@@ -1,11 +1,11 @@
 //! Epochs: when the store restarted or was promoted, the first write of any kind begins one, and whoever listens is told.
 
-use watchparty::backend::log::{Announcement, Cut};
+use watchparty::backend::log::{Announcement, Cut, Effect, Refusal};
 use watchparty::model::entry::{Epoch, Seq};
 use watchparty::model::history::History;
 
 use crate::harness::{Harness, until};
-use crate::party::{Party, ROOMY, accepted, event};
+use crate::party::{Party, ROOMY, accepted, event, refused};
 
 async fn history(party: &Party) -> History {
     let page = party.backend.log.read(party.id, Cut::After(Seq::ZERO), 0).await.expect("reads");
@@ -49,4 +49,24 @@ pub(crate) async fn a_beat_begins_an_epoch_too(harness: &Harness) {
     assert_eq!((history.head, &history.lineage[..]), (Seq(1), &[(old, Seq(1))][..]));
     let expected = [(old, Seq(1), 1), (history.epoch, Seq(2), 0)];
     assert_eq!(announced(harness, &party, expected.len()).await, expected);
+}
+
+pub(crate) async fn an_ended_session_begins_no_epoch(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let seat = party.join(party.host).await.seat;
+    accepted(&party.effect(Effect::End).await);
+    let before = history(&party).await;
+    harness.promote(party.id).await;
+    assert_eq!(party.publish(event("late")).await, refused(Refusal::NoSession));
+    assert_eq!(party.beat(&[seat]).await.head, None);
+    party.leave(seat).await;
+    assert_eq!(history(&party).await, before, "nothing can be written, so nothing begins");
+}
+
+pub(crate) async fn an_empty_batch_is_no_write(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let before = history(&party).await;
+    harness.promote(party.id).await;
+    assert_eq!(party.batch(&[]).await, []);
+    assert_eq!(history(&party).await, before);
 }
