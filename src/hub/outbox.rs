@@ -301,6 +301,12 @@ impl Outbox {
         self.is_full(&self.lock(), 0)
     }
 
+    /// Bytes to pull for it at once: half of what may wait, so that a reader that pulls holds no more than one that is pushed to.
+    #[must_use]
+    pub fn pull_bytes(&self) -> usize {
+        self.terms.bytes / 2
+    }
+
     /// Since when it has held something unwritten, and how many bytes; `None` for nothing, or for one that is ending.
     #[must_use]
     pub fn burden(&self) -> Option<(Instant, usize)> {
