@@ -17,6 +17,7 @@
 //! passes into [`Noted`].
 
 pub mod behind;
+pub mod debts;
 pub mod noted;
 pub mod outbox;
 pub mod ring;
