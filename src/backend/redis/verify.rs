@@ -59,7 +59,7 @@ pub(super) async fn verify(link: &Link, home: &str, asked: Option<Durability>) -
         link.call(&script.load()).await?;
     }
     // Publishes on a shard channel and reads the branch, as every write will.
-    run_on(link, &Call::new(&scripts::PROBE, &[home.to_owned()]).arg(0)).await?;
+    run_on(link, &Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)).await?;
     let seen = durability(link).await;
     let durability = enough(seen, asked)?;
     clear_torn_tail(link).await?;
