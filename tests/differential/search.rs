@@ -80,6 +80,7 @@ impl Search {
 }
 
 /// A number from the environment; nonsense is said, not passed over.
+#[expect(clippy::disallowed_methods, reason = "the settings of a test run, not of a gateway")]
 fn from_environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
