@@ -43,6 +43,7 @@ impl Store for OnRedis {
             node: NodeId::new_random(),
             history_entries: HISTORY_ENTRIES,
             durability: None,
+            replicas: 1,
             on_outage: OnOutage::Allow,
         };
         let build = Build { version: "contract", revision: "contract", backend: BackendKind::Redis };

@@ -28,6 +28,7 @@ mod order;
 mod playback;
 mod redis_restart;
 mod redis_trouble;
+mod replicated;
 mod resume;
 mod sessions;
 mod slow;

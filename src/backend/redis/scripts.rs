@@ -68,6 +68,8 @@ scripts! {
     READ = Some(BackendCommand::Read), Reads, [VIEW, include_str!("lua/read.lua")];
     RELAY = Some(BackendCommand::Publish), WritesAlways, [include_str!("lua/relay.lua")];
     BUCKET = Some(BackendCommand::Limit), WritesAlways, [include_str!("lua/bucket.lua")];
+    /// What a `WAIT` is to wait for (`writers`).
+    MARK = None, WritesAlways, [include_str!("lua/mark.lua")];
     PROBE = None, WritesAlways, [include_str!("lua/probe.lua")];
 }
 
@@ -87,6 +89,13 @@ impl Script {
     pub(super) fn load(&self) -> Cmd {
         let mut command = redis::cmd("SCRIPT");
         command.arg("LOAD").arg(&self.code);
+        command
+    }
+
+    /// A call that brings the script along, so that Redis cannot have forgotten it; its arguments are to follow.
+    pub(super) fn whole(&self, keys: &[String]) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.code).arg(keys.len()).arg(keys);
         command
     }
 }
