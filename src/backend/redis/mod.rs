@@ -54,11 +54,10 @@ use self::scripts::{Call, Script};
 use self::subscriber::Subscriber;
 use self::supervisor::Supervisor;
 use self::verify::Demand;
-use self::writers::Writers;
+use crate::backend::Backend;
 use crate::backend::clock::ClusterClock;
 use crate::backend::log::Deliver;
 use crate::backend::memory::limiter::LocalLimiter;
-use crate::backend::{Backend, Durability};
 use crate::metrics::Metrics;
 use crate::model::entry::Epoch;
 use crate::model::id::SessionId;
@@ -134,9 +133,11 @@ pub fn connect_watched(
     let meters = Arc::new(Meters::new(metrics));
     let keys = Keys::new(&settings.prefix);
     let demand = Demand { level: settings.durability, replicas: settings.replicas };
-    let writers = (demand.level == Some(Durability::Replicated))
-        .then(|| Writers::start(demand.replicas, &keys.mark(settings.node), &meters, (tracker, &stop)));
-    let primary = Arc::new(Primary::new(writers, meters.clone()));
+    let (primary, writers) = Primary::new(demand, &keys.mark(settings.node), &meters);
+    let primary = Arc::new(primary);
+    for writer in writers {
+        tracker.spawn(writer.run(stop.clone()));
+    }
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);

@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use super::link::{Fault, Link};
 use super::meters::Meters;
 use super::scripts::{Call, Flags};
-use super::writers::Writers;
+use super::verify::Demand;
+use super::writers::{Writer, Writers};
+use crate::backend::Durability;
 use crate::backend::error::BackendError;
 use crate::model::id::SessionId;
 
@@ -25,8 +27,11 @@ pub(super) struct Primary {
 }
 
 impl Primary {
-    pub(super) fn new(writers: Option<Writers>, meters: Arc<Meters>) -> Self {
-        Self { link: RwLock::new(None), writers, meters }
+    /// The way, and what works on its writers' queues, if acks are to wait for replicas. `mark` is the key they write.
+    pub(super) fn new(demand: Demand, mark: &str, meters: &Arc<Meters>) -> (Self, Vec<Writer>) {
+        let waits = demand.level == Some(Durability::Replicated);
+        let (writers, working) = waits.then(|| Writers::new(demand.replicas, mark, meters)).unzip();
+        (Self { link: RwLock::new(None), writers, meters: meters.clone() }, working.unwrap_or_default())
     }
 
     /// Whether an ack waits for replicas.

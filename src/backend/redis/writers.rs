@@ -18,7 +18,6 @@ use redis::{Cmd, Value};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::link::{Fault, Link};
 use super::meters::Meters;
@@ -69,25 +68,19 @@ struct Lane {
 pub(super) struct Writers(Vec<Lane>);
 
 impl Writers {
-    /// Starts them; each is idle until it has a connection. A step counts once `replicas` have it.
-    pub(super) fn start(
-        replicas: u32,
-        mark: &str,
-        meters: &Arc<Meters>,
-        (tracker, stop): (&TaskTracker, &CancellationToken),
-    ) -> Self {
+    /// Them, and what works on their queues; each is idle until it has a connection. A step counts once `replicas` have it.
+    pub(super) fn new(replicas: u32, mark: &str, meters: &Arc<Meters>) -> (Self, Vec<Writer>) {
         let mut closing = scripts::MARK.whole(&[mark.to_owned()]);
         closing.arg(millis(MARK_LIVES));
-        let lanes = (0..WRITERS).map(|_| {
+        let both = (0..WRITERS).map(|_| {
             let (queue, receiver) = mpsc::channel(WAITING_CALLS);
             let (link, seen_link) = watch::channel(None);
             let mark = closing.clone();
             let writer = Writer { queue: receiver, link: seen_link, replicas, mark, meters: meters.clone() };
-            let stop = stop.clone();
-            tracker.spawn(async move { stop.run_until_cancelled(writer.run()).await });
-            Lane { queue, link }
+            (Lane { queue, link }, writer)
         });
-        Self(lanes.collect())
+        let (lanes, writers) = both.unzip();
+        (Self(lanes), writers)
     }
 
     /// Puts other connections in place, one for each writer, or none at all.
@@ -119,7 +112,7 @@ impl Writers {
 }
 
 /// What works on one writer's queue.
-struct Writer {
+pub(super) struct Writer {
     queue: mpsc::Receiver<Wanted>,
     link: watch::Receiver<Option<Arc<Link>>>,
     replicas: u32,
@@ -128,7 +121,12 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self) {
+    /// Works until stopped; what is under way then has an unknown outcome.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(self.work()).await;
+    }
+
+    async fn work(mut self) {
         let mut group = Vec::with_capacity(GROUP);
         while self.queue.recv_many(&mut group, GROUP).await > 0 {
             let (due, late): (Vec<_>, Vec<_>) = group.drain(..).partition(Wanted::is_due);
@@ -176,8 +174,13 @@ impl Writer {
             }
         };
         let (waited, marked) = (answers.pop(), answers.pop());
-        let enough = matches!(marked, Some(Ok(_)))
-            && matches!(waited, Some(Ok(Value::Int(have))) if have >= i64::from(self.replicas));
+        let enough = match (marked, waited) {
+            (Some(Ok(_)), Some(Ok(Value::Int(have)))) => have >= i64::from(self.replicas),
+            (marked, waited) => {
+                tracing::warn!(?marked, ?waited, "replicas cannot be waited for");
+                false
+            }
+        };
         self.answer(group, answers, enough)
     }
 
