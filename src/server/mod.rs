@@ -89,7 +89,8 @@ impl Server {
             admin::serve(listener, built.edge.clone(), &shutdown).map_err(StartError::Admin)?;
         }
         let (refuse, work) = (shutdown.refuse.clone(), shutdown.work.clone());
-        shutdown.background(accept::run(listener, router::public(&built.edge), refuse, work));
+        let public = (router::public(&built.edge), built.edge.config.outbox.behind);
+        shutdown.background(accept::run(listener, public, refuse, work));
         Ok(Self { address, admin, shutdown, built })
     }
 

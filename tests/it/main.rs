@@ -25,6 +25,7 @@ mod links;
 mod memory;
 mod metrics;
 mod order;
+mod pace;
 mod playback;
 mod redis_restart;
 mod redis_trouble;

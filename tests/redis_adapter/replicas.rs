@@ -130,7 +130,7 @@ async fn a_script_that_redis_forgot_is_handed_over_to_a_writer_too() {
 }
 
 #[tokio::test]
-async fn a_full_primary_refuses_and_its_health_stays() {
+async fn what_a_full_primary_refuses_is_known_not_to_be_there() {
     let Pair { primary, replica: _replica, stream: _stream, way: _way } = Pair::start().await;
     let world = World::replicated(primary);
     let node = world.node().await;
@@ -138,8 +138,8 @@ async fn a_full_primary_refuses_and_its_health_stays() {
     world.redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
     let refused = node.log().publish(session, &[plain("too much")]).await;
     assert!(matches!(refused, Err(BackendError::Unavailable(_))), "nothing was done: {refused:?}");
-    // Its mark is written even so: whether replicas follow is another question than whether there is room.
-    up(&world.unready_node(), true).await;
+    up(&node, false).await;
     world.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
     assert!(matches!(node.publish(session, plain("fits")).await, Published::Accepted(_)));
+    up(&node, true).await;
 }

@@ -168,6 +168,8 @@ impl Verdict {
             return;
         }
         self.in_a_row = 0;
+        // A marker that Redis took and that did not come home is a proof: nothing said since the one before it was delivered here.
+        self.up &= outcome != Outcome::Lost;
         self.unsent = if outcome == Outcome::Unsent { self.unsent + 1 } else { 0 };
         if self.unsent >= UNSENT_MAX || now.saturating_duration_since(self.last_home) >= DOWN_AFTER {
             self.up = false;
@@ -223,13 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn three_seconds_without_a_marker_are_an_outage() {
+    fn a_lost_marker_is_an_outage_and_so_are_three_seconds_without_one() {
         let start = Instant::now();
         let mut verdict = Verdict::new(start);
         verdict.note(Outcome::Home, at(start, 1));
-        verdict.note(Outcome::Lost, at(start, 3));
+        verdict.note(Outcome::Lost, at(start, 2));
+        assert!(!verdict.up, "a proof needs no second one");
+        verdict.note(Outcome::Home, at(start, 3));
+        verdict.note(Outcome::Home, at(start, 4));
         assert!(verdict.up);
-        verdict.note(Outcome::Lost, at(start, 4));
+        verdict.note(Outcome::Unsent, at(start, 6));
+        assert!(verdict.up);
+        verdict.note(Outcome::Unsent, at(start, 7));
         assert!(!verdict.up);
     }
 

@@ -78,7 +78,7 @@ pub(super) async fn verify(link: &Link, home: &str, demand: Demand) -> Result<Ve
         link.call(&script.load()).await?;
     }
     // Publishes on a shard channel and reads the branch, as every write will.
-    run_on(link, &Call::new(&scripts::PROBE, &[home.to_owned()]).arg(0)).await?;
+    run_on(link, &Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)).await?;
     let seen = durability(link).await;
     let durability = enough(seen, demand.level).map_err(Unfit::TooWeak)?;
     let online = replicas_online(&info);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -27,6 +27,9 @@ const CHUNK: usize = 16 * 1024;
 /// Bytes one direction may hold back for a delay; without a delay it holds one chunk, so that a slow reader is
 /// felt by the sender and not hidden in the proxy.
 const HELD_BYTES: usize = 1024 * 1024;
+
+/// What the kernel holds for a line of limited rate.
+const THIN_BUFFER: u32 = 16 * 1024;
 
 /// The two ways through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,7 +285,8 @@ enum End {
 /// One connection, from its acceptance to its end.
 async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Receiver<Plan>, open: Open) {
     let generation = plan.borrow_and_update().generation;
-    let Ok(mut server) = TcpStream::connect(target).await else {
+    let thin = plan.borrow().down.rate.is_some();
+    let Ok(mut server) = connect(target, thin).await else {
         return reset(&client);
     };
     // A proxy adds no delay of its own; the sockets exist, so this cannot fail in a way that matters.
@@ -309,6 +313,15 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
             reset(&server);
         }
     }
+}
+
+/// Connects to the server; over a line that is `thin` by then, with a buffer to match: a deep one would take megabytes at once and look fast.
+async fn connect(target: SocketAddr, thin: bool) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if thin {
+        socket.set_recv_buffer_size(THIN_BUFFER)?;
+    }
+    socket.connect(target).await
 }
 
 /// Makes the drop of `stream` a RST.
