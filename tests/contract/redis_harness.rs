@@ -15,20 +15,31 @@ use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, Surroundi
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
+use watchparty::model::history::Retention;
 use watchparty::model::id::NodeId;
 
-use crate::harness::{HISTORY_ENTRIES, Harness, Store};
+use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 use crate::support::redis_server::RedisServer;
 use crate::support::wait;
 
 /// A harness on a Redis of its own.
 pub(crate) async fn start() -> Harness {
+    keeping(BY_NUMBER).await
+}
+
+/// One whose logs keep what is young, too.
+pub(crate) async fn start_aging() -> Harness {
+    keeping(BY_AGE).await
+}
+
+async fn keeping(history: Retention) -> Harness {
     let server = RedisServer::start().await;
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-    Harness::new(Box::new(OnRedis { server, stop, tracker })).await
+    Harness::new(Box::new(OnRedis { history, server, stop, tracker })).await
 }
 
 struct OnRedis {
+    history: Retention,
     server: RedisServer,
     stop: CancellationToken,
     tracker: TaskTracker,
@@ -41,7 +52,7 @@ impl Store for OnRedis {
             target: RedisTarget::plain("127.0.0.1", self.server.port()),
             prefix: String::from("wp"),
             node: NodeId::new_random(),
-            history_entries: HISTORY_ENTRIES,
+            history: self.history,
             durability: None,
             on_outage: OnOutage::Allow,
         };

@@ -19,7 +19,7 @@ use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
 use watchparty::model::entry::{Entry, Epoch, Seq};
-use watchparty::model::history::History;
+use watchparty::model::history::{History, Retention};
 use watchparty::model::id::{NodeId, ParticipantId, SessionId};
 use watchparty::model::participant::DisplayName;
 use watchparty::model::record::{EntryKind, Record};
@@ -156,6 +156,8 @@ impl Node {
 /// A Redis and the sessions made on it.
 pub(crate) struct World {
     pub(crate) redis: RedisServer,
+    /// What the logs of nodes started from now on keep.
+    pub(crate) history: Retention,
     hosts: Mutex<HashMap<SessionId, ParticipantId>>,
     unknown: SessionId,
 }
@@ -174,7 +176,8 @@ impl World {
     }
 
     pub(crate) fn on(redis: RedisServer) -> Self {
-        Self { redis, hosts: Mutex::default(), unknown: SessionId::new_random() }
+        let history = Retention::newest(100);
+        Self { redis, history, hosts: Mutex::default(), unknown: SessionId::new_random() }
     }
 
     /// A node that may not have found its Redis yet.
@@ -184,7 +187,7 @@ impl World {
             target: RedisTarget::plain("127.0.0.1", self.redis.port()),
             prefix: "wp".into(),
             node: id,
-            history_entries: 100,
+            history: self.history,
             durability: None,
             on_outage: OnOutage::Allow,
         };

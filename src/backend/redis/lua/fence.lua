@@ -1,7 +1,7 @@
 -- fence: shared by every script that writes a session's log.
 --
 -- KEYS 1 s (record)  2 x (entries)  3 p (seats)  4 z (leases)  5 o (join order)  6 d (numbers)  7 k (bans)  8 a (password)
--- ARGV 1 a random epoch, used if the log needs a new one  2 the session's channel  3 entries to keep at least
+-- ARGV 1 a random epoch, used if the log needs a new one  2 the session's channel  3 what to keep (`trim`)
 --
 -- `open` reads the record and compares the branch it was last written on with this Redis' own (`master_replid`): a Redis that
 -- restarted or was promoted has another one, and may have lost the log's tail. Then the old epoch goes on the lineage with

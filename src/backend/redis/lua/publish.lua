@@ -1,4 +1,4 @@
--- publish: appends a batch to one session's log. Needs fence, append and either effect or no_effect.
+-- publish: appends a batch to one session's log. Needs fence, append, trim and either effect or no_effect.
 --
 -- KEYS 9.. idempotency keys of items that have one
 -- ARGV 4 number of authors  5 number of items  6.. the authors, then for each item:
@@ -104,7 +104,7 @@ end
 if #numbers > 0 and redis.call('HSET', KEYS[6], unpack(numbers)) > 0 then born(s, KEYS[6]) end
 
 -- Every 64th entry: trimming costs more than appending.
-if math.floor(s.q / 64) ~= math.floor(s.q0 / 64) then redis.call('XTRIM', KEYS[2], 'MAXLEN', ARGV[3]) end
+if math.floor(s.q / 64) ~= math.floor(s.q0 / 64) then trim(s) end
 close(s)
 if s.over then forget(s) end
 table.insert(answer, 1, s.e)
