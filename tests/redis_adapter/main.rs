@@ -6,6 +6,7 @@
 
 mod keeping;
 mod links;
+mod repeats;
 mod restarts;
 mod support;
 mod world;
