@@ -163,7 +163,7 @@ impl Relay {
 ///   that step: what was announced can be read, and what can be read was announced or will be found by a resync.
 /// - **Epochs.** When the store restarted or was promoted since the last write, the first write of any kind gives the log a new
 ///   epoch and adds the old one with the surviving head to the lineage.
-/// - **Kept.** At least the configured number of entries can be read.
+/// - **Kept.** What [`Retention`](crate::model::history::Retention) says can be read, and in the long run not much more.
 /// - `publish` answers one [`Published`] for each item, in order. `BackendError::Unknown` leaves it open for the whole batch.
 #[async_trait]
 pub trait Log: Send + Sync {
