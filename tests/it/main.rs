@@ -12,6 +12,7 @@ mod bad_tokens;
 mod bad_upgrade;
 mod canary;
 mod capacity;
+mod centrifugo;
 mod death;
 mod drain;
 mod durability;
