@@ -30,6 +30,7 @@ mod pace;
 mod playback;
 mod redis_restart;
 mod redis_trouble;
+mod repair;
 mod resume;
 mod sessions;
 mod slow;
