@@ -32,6 +32,7 @@ mod redis_restart;
 mod redis_trouble;
 mod repair;
 mod resume;
+mod rolling;
 mod sessions;
 mod slow;
 mod support;
