@@ -164,7 +164,7 @@ impl Relay {
 /// - **Epochs.** When the store restarted or was promoted since the last write, the first write of any kind gives the log a new
 ///   epoch, adds the old one with the surviving head to the lineage and announces it before any entry. An ended session takes no
 ///   writes, and an empty batch is none.
-/// - **Kept.** At least the configured number of entries can be read.
+/// - **Kept.** What [`Retention`](crate::model::history::Retention) says can be read, and in the long run not much more.
 /// - `publish` answers one [`Published`] for each item, in order. `BackendError::Unknown` leaves it open for the whole batch.
 #[async_trait]
 pub trait Log: Send + Sync {

@@ -30,14 +30,15 @@ use self::shards::{Cell, Listener, Shards, lock};
 use super::clock::ClusterClock;
 use super::log::{Announcement, Deliver};
 use super::{Backend, Durability, Health};
+use crate::model::history::Retention;
 use crate::model::id::SessionId;
 use crate::model::time::ClusterMs;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy)]
 pub struct MemorySettings {
-    /// Entries a log keeps.
-    pub history_entries: usize,
+    /// What a log keeps.
+    pub history: Retention,
 }
 
 /// Builds the adapter for one node. The store is returned beside the ports, for [`Memory::sweep`] and for more nodes.
@@ -143,7 +144,7 @@ impl Memory {
         announce(session.new_epoch(before, now));
         tell(&result, listeners);
         announce(session.announcement(before.seq));
-        session.trim();
+        session.trim(now);
         Some(result)
     }
 }
