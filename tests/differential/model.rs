@@ -8,6 +8,7 @@ use watchparty::backend::Backend;
 use watchparty::backend::clock::ClusterClock;
 use watchparty::backend::log::Deliver;
 use watchparty::backend::memory::{Kept, Memory, MemorySettings, memory};
+use watchparty::model::history::Retention;
 use watchparty::model::id::SessionId;
 
 use crate::ear::Ear;
@@ -29,7 +30,7 @@ impl Model {
     /// One whose deliveries pass something on their way.
     pub(crate) fn heard_through(keep: usize, way: impl FnOnce(Arc<Ear>) -> Arc<dyn Deliver>) -> Self {
         let ear = Arc::new(Ear::default());
-        let settings = MemorySettings { history_entries: keep };
+        let settings = MemorySettings { history: Retention::newest(keep) };
         let (backend, memory) = memory(settings, Arc::new(ClusterClock::new()), way(ear.clone()));
         Self { backend, memory, ear, kept: Vec::new() }
     }

@@ -17,6 +17,7 @@ use watchparty::backend::redis::{
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
+use watchparty::model::history::Retention;
 use watchparty::model::id::{NodeId, SessionId};
 
 use crate::ear::Ear;
@@ -53,7 +54,8 @@ impl OnRedis {
             target: RedisTarget::plain("127.0.0.1", server.port()),
             prefix: "wp".into(),
             node: NodeId::new_random(),
-            history_entries: keep,
+            history: Retention::newest(keep),
+            replicas: 1,
             durability: None,
             on_outage: OnOutage::Allow,
         };
