@@ -84,7 +84,7 @@ fn nothing_set_is_development_on_memory() {
     assert!(config.identity.secret_is_random && config.identity.secret.expose_secret().len() == 48);
     assert_eq!(config.identity.token_ttl, Duration::from_secs(43_200));
     assert_eq!(config.sessions.ttl, Duration::from_secs(86_400));
-    assert_eq!((config.sessions.max_participants, config.sessions.history_entries), (1000, 1000));
+    assert_eq!((config.sessions.max_participants, config.sessions.history.entries), (1000, 1000));
     assert_eq!((config.sessions.message_bytes, config.sessions.participant_lease.as_secs()), (65_536, 30));
     assert!(config.redis.target.is_none());
     assert_eq!((config.redis.prefix.as_str(), config.redis.durability), ("wp", Durability::Auto));

@@ -295,3 +295,6 @@ pub(crate) fn quiet_metrics() -> Arc<Metrics> {
     let build = Build { version: "test", revision: "test", backend: BackendKind::Memory };
     Arc::new(Metrics::new(build, tokio::runtime::Handle::current()))
 }
+
+#[cfg(test)]
+mod tests;

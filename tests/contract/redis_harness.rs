@@ -16,9 +16,10 @@ use watchparty::backend::{Backend, Durability};
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
-use watchparty::model::id::NodeId;
+use watchparty::model::history::Retention;
+use watchparty::model::id::{NodeId, SessionId};
 
-use crate::harness::{HISTORY_ENTRIES, Harness, Store};
+use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::pair::Pair;
 use crate::support::redis_server::RedisServer;
@@ -26,21 +27,27 @@ use crate::support::wait;
 
 /// A harness on a Redis of its own.
 pub(crate) async fn start() -> Harness {
-    on(RedisServer::start().await, None).await
+    on(BY_NUMBER, RedisServer::start().await, None).await
+}
+
+/// One whose logs keep what is young, too.
+pub(crate) async fn start_aging() -> Harness {
+    on(BY_AGE, RedisServer::start().await, None).await
 }
 
 /// A harness on a primary and its replica.
 pub(crate) async fn start_replicated() -> Harness {
     let Pair { primary, replica, stream, way: _ } = Pair::start().await;
-    on(primary, Some((replica, stream))).await
+    on(BY_NUMBER, primary, Some((replica, stream))).await
 }
 
-async fn on(server: RedisServer, replica: Option<(RedisServer, ChaosProxy)>) -> Harness {
+async fn on(history: Retention, server: RedisServer, replica: Option<(RedisServer, ChaosProxy)>) -> Harness {
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-    Harness::new(Box::new(OnRedis { server, replica, stop, tracker })).await
+    Harness::new(Box::new(OnRedis { history, server, replica, stop, tracker })).await
 }
 
 struct OnRedis {
+    history: Retention,
     server: RedisServer,
     /// What acks wait for, and its way to the primary.
     replica: Option<(RedisServer, ChaosProxy)>,
@@ -55,7 +62,7 @@ impl Store for OnRedis {
             target: RedisTarget::plain("127.0.0.1", self.server.port()),
             prefix: String::from("wp"),
             node: NodeId::new_random(),
-            history_entries: HISTORY_ENTRIES,
+            history: self.history,
             durability: self.replica.as_ref().map(|_| Durability::Replicated),
             replicas: 1,
             on_outage: OnOutage::Allow,
@@ -73,6 +80,11 @@ impl Store for OnRedis {
 
     /// Redis has its own clock.
     fn pass(&self, _time: Duration) {}
+
+    async fn promote(&self, _session: SessionId) {
+        // To a script a restart is that `master_replid` is another one.
+        assert_eq!(self.server.cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
+    }
 
     async fn finish(&self) {
         self.stop.cancel();

@@ -19,7 +19,7 @@ use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
 use watchparty::model::entry::{Entry, Epoch, Seq};
-use watchparty::model::history::History;
+use watchparty::model::history::{History, Retention};
 use watchparty::model::id::{NodeId, ParticipantId, SessionId};
 use watchparty::model::participant::DisplayName;
 use watchparty::model::record::{EntryKind, Record};
@@ -151,11 +151,19 @@ impl Node {
         let records = self.announced(session).into_iter().flat_map(|one| one.records);
         records.filter_map(|record| serde_json::from_str(record.data()).ok()).collect()
     }
+
+    /// The data of the entries in the log that are texts.
+    pub(crate) async fn texts_of_log(&self, session: SessionId) -> Vec<String> {
+        let entries = self.read_all(session).await.into_iter();
+        entries.filter_map(|entry| serde_json::from_str(entry.record.data()).ok()).collect()
+    }
 }
 
 /// A Redis and the sessions made on it.
 pub(crate) struct World {
     pub(crate) redis: RedisServer,
+    /// What the logs of nodes started from now on keep.
+    pub(crate) history: Retention,
     hosts: Mutex<HashMap<SessionId, ParticipantId>>,
     unknown: SessionId,
     durability: Option<Durability>,
@@ -175,7 +183,8 @@ impl World {
     }
 
     pub(crate) fn on(redis: RedisServer) -> Self {
-        Self { redis, hosts: Mutex::default(), unknown: SessionId::new_random(), durability: None }
+        let (history, durability) = (Retention::newest(100), None);
+        Self { redis, history, hosts: Mutex::default(), unknown: SessionId::new_random(), durability }
     }
 
     /// Around a primary with a replica, for which each ack waits.
@@ -190,7 +199,7 @@ impl World {
             target: RedisTarget::plain("127.0.0.1", self.redis.port()),
             prefix: "wp".into(),
             node: id,
-            history_entries: 100,
+            history: self.history,
             durability: self.durability,
             replicas: 1,
             on_outage: OnOutage::Allow,

@@ -60,7 +60,9 @@ use crate::backend::log::Deliver;
 use crate::backend::memory::limiter::LocalLimiter;
 use crate::metrics::Metrics;
 use crate::model::entry::Epoch;
+use crate::model::history::Retention;
 use crate::model::id::SessionId;
+use crate::model::time::millis;
 
 /// How often the node's own buckets are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -77,7 +79,8 @@ pub enum ConnectError {
 struct Shared {
     keys: Keys,
     primary: Arc<Primary>,
-    history_entries: usize,
+    /// What a log keeps, as `lua/trim.lua` takes it.
+    keep: String,
     meters: Arc<Meters>,
 }
 
@@ -87,7 +90,7 @@ impl Shared {
         Call::new(script, keys)
             .arg(Epoch::new_random().to_string())
             .arg(self.keys.channel(session))
-            .arg(self.history_entries)
+            .arg(&self.keep)
     }
 
     /// [`Self::begin`] with the session's own keys.
@@ -171,7 +174,9 @@ pub fn connect_watched(
     let own = Arc::new(LocalLimiter::new());
     tracker.spawn(sweep(own.clone(), stop));
 
-    let shared = Arc::new(Shared { keys, primary, history_entries: settings.history_entries, meters });
+    let Retention { entries, age, bytes } = settings.history;
+    let keep = format!("{entries} {} {bytes}", millis(age));
+    let shared = Arc::new(Shared { keys, primary, keep, meters });
     let limiter = limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
     let backend = Backend {
         name: "redis",

@@ -33,6 +33,7 @@ pub(super) struct Script {
 
 const FENCE: &str = include_str!("lua/fence.lua");
 const APPEND: &str = include_str!("lua/append.lua");
+const TRIM: &str = include_str!("lua/trim.lua");
 const SEATS: &str = include_str!("lua/seats.lua");
 const VIEW: &str = include_str!("lua/view.lua");
 const EFFECT: &str = include_str!("lua/effect.lua");
@@ -54,13 +55,13 @@ macro_rules! scripts {
 
 scripts! {
     /// A batch without effects: the hot path.
-    PUBLISH = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, NO_EFFECT, PUBLISH_BODY];
+    PUBLISH = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, TRIM, NO_EFFECT, PUBLISH_BODY];
     /// A batch whose last item has an effect.
-    ACT = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, SEATS, EFFECT, PUBLISH_BODY];
+    ACT = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, TRIM, SEATS, EFFECT, PUBLISH_BODY];
     CREATE = Some(BackendCommand::Create), Writes, [include_str!("lua/create.lua")];
     JOIN = Some(BackendCommand::Join), Writes, [FENCE, APPEND, SEATS, VIEW, include_str!("lua/join.lua")];
     LEAVE = Some(BackendCommand::Leave), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/leave.lua")];
-    BEAT = Some(BackendCommand::Beat), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/beat.lua")];
+    BEAT = Some(BackendCommand::Beat), WritesAlways, [FENCE, APPEND, TRIM, SEATS, include_str!("lua/beat.lua")];
     SNAPSHOT = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/snapshot.lua")];
     ROSTER = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/roster.lua")];
     STANDING = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/standing.lua")];
