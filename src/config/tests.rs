@@ -237,6 +237,16 @@ fn a_sentinel_password_is_for_sentinels() {
 }
 
 #[test]
+fn a_number_of_replicas_is_for_replicated() {
+    let counted = MapSource::from([("REDIS_URL", "redis://a:1"), ("DURABILITY_REPLICAS", "2")]);
+    assert!(warnings(&counted).contains(&"DURABILITY_REPLICAS".to_owned()));
+    let used = counted.with("DURABILITY", "replicated");
+    assert_eq!(read(&used).redis.durability_replicas, 2);
+    assert!(!warnings(&used).contains(&"DURABILITY_REPLICAS".to_owned()));
+    assert_eq!(mistaken(&used.with("DURABILITY_REPLICAS", "6")), ["DURABILITY_REPLICAS"]);
+}
+
+#[test]
 fn pairs_are_complete_or_mistaken() {
     let turn = production()
         .with("TURN_URLS", "turn:a.test:3478, turns:a.test?transport=tcp")

@@ -166,7 +166,8 @@ fn redis_settings(config: &Config, target: &RedisTarget, node: NodeId) -> Result
     };
     let prefix = config.redis.prefix.clone();
     let history = config.sessions.history;
-    Ok(RedisSettings { target, prefix, node, history, durability, on_outage })
+    let replicas = config.redis.durability_replicas;
+    Ok(RedisSettings { target, prefix, node, history, durability, replicas, on_outage })
 }
 
 fn passwords(config: &Config, metrics: &Arc<Metrics>) -> Result<PasswordPool, StartError> {

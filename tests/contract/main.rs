@@ -121,6 +121,7 @@ macro_rules! suite {
 
 suite!(memory, crate::memory_harness::start);
 suite!(redis, crate::redis_harness::start);
+suite!(replicated, crate::redis_harness::start_replicated);
 
 /// What would take ten minutes of real time.
 mod memory_in_time {

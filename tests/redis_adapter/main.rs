@@ -7,6 +7,7 @@
 mod keeping;
 mod links;
 mod repeats;
+mod replicas;
 mod restarts;
 mod support;
 mod world;

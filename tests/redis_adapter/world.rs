@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchparty::backend::Backend;
 use watchparty::backend::log::{Announcement, Cut, Dedup, Deliver, Log, Publish, Published, Relay};
 use watchparty::backend::membership::{JoinRefusal, JoinRequest, Joined, Membership};
 use watchparty::backend::redis::{
     Condition, LinkState, OnOutage, RedisSettings, RedisTarget, Surroundings, connect_watched,
 };
+use watchparty::backend::{Backend, Durability};
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
@@ -160,6 +160,7 @@ pub(crate) struct World {
     pub(crate) history: Retention,
     hosts: Mutex<HashMap<SessionId, ParticipantId>>,
     unknown: SessionId,
+    durability: Option<Durability>,
 }
 
 impl World {
@@ -176,8 +177,13 @@ impl World {
     }
 
     pub(crate) fn on(redis: RedisServer) -> Self {
-        let history = Retention::newest(100);
-        Self { redis, history, hosts: Mutex::default(), unknown: SessionId::new_random() }
+        let (history, durability) = (Retention::newest(100), None);
+        Self { redis, history, hosts: Mutex::default(), unknown: SessionId::new_random(), durability }
+    }
+
+    /// Around a primary with a replica, for which each ack waits.
+    pub(crate) fn replicated(primary: RedisServer) -> Self {
+        Self { durability: Some(Durability::Replicated), ..Self::on(primary) }
     }
 
     /// A node that may not have found its Redis yet.
@@ -188,7 +194,8 @@ impl World {
             prefix: "wp".into(),
             node: id,
             history: self.history,
-            durability: None,
+            durability: self.durability,
+            replicas: 1,
             on_outage: OnOutage::Allow,
         };
         let build = Build { version: "test", revision: "test", backend: BackendKind::Redis };

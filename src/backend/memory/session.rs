@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::repeats::Repeats;
 use super::seats::Seats;
-use crate::backend::log::{Announcement, Cut, Page, READ_BYTES};
+use crate::backend::log::{Announcement, Cut, Most, Page};
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{History, LINEAGE_KEPT, Retention};
 use crate::model::id::{ParticipantId, SessionId};
@@ -186,11 +186,11 @@ impl Session {
         History { epoch: self.epoch, head: self.head, first, lineage: self.lineage.clone() }
     }
 
-    /// Reads at most `limit` entries.
-    pub(super) fn read(&self, cut: Cut, limit: usize) -> Page {
+    /// Reads entries within bounds.
+    pub(super) fn read(&self, cut: Cut, Most { entries: limit, bytes: most }: Most) -> Page {
         let mut bytes = 0;
         let mut fits = |entry: &&Entry| {
-            let room = bytes < READ_BYTES;
+            let room = bytes < most;
             bytes += entry.record.stored().len();
             room
         };

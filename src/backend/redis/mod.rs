@@ -7,6 +7,7 @@
 //! ```text
 //! sessions log membership limiter        the ports: typed arguments in, typed answers out
 //!     primary  scripts                   one script, one answer
+//!     writers                            what is acked only once replicas have it
 //!     link                               one connection: deadlines, what an error means
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
 //!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
@@ -31,9 +32,11 @@ mod subscriber;
 mod supervisor;
 mod verify;
 mod wire;
+mod writers;
 
 pub use settings::{OnOutage, RedisSettings, RedisTarget};
 pub use supervisor::{Condition, LinkState};
+pub use verify::Shortfall;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +53,11 @@ use self::probe::Probe;
 use self::scripts::{Call, Script};
 use self::subscriber::Subscriber;
 use self::supervisor::Supervisor;
+use self::verify::Demand;
+use crate::backend::Backend;
 use crate::backend::clock::ClusterClock;
 use crate::backend::log::Deliver;
 use crate::backend::memory::limiter::LocalLimiter;
-use crate::backend::{Backend, Durability};
 use crate::metrics::Metrics;
 use crate::model::entry::Epoch;
 use crate::model::history::Retention;
@@ -69,9 +73,6 @@ pub enum ConnectError {
     /// The address or its certificates.
     #[error("the Redis target cannot be used: {0}")]
     Target(String),
-    /// `WAIT` before an ack is not built yet; promising it would be worse than refusing.
-    #[error("DURABILITY=replicated is not available")]
-    Replicated,
 }
 
 /// What the ports share.
@@ -130,14 +131,16 @@ pub fn connect_watched(
     surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
     let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
-    if settings.durability == Some(Durability::Replicated) {
-        return Err(ConnectError::Replicated);
-    }
     let dial =
         Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let meters = Arc::new(Meters::new(metrics));
-    let primary = Arc::new(Primary::new(meters.clone()));
     let keys = Keys::new(&settings.prefix);
+    let demand = Demand { level: settings.durability, replicas: settings.replicas };
+    let (primary, writers) = Primary::new(demand, &keys.mark(settings.node), &meters);
+    let primary = Arc::new(primary);
+    for writer in writers {
+        tracker.spawn(writer.run(stop.clone()));
+    }
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);
@@ -149,7 +152,7 @@ pub fn connect_watched(
     let supervisor = Supervisor {
         dial,
         home: home_channel.clone(),
-        asked: settings.durability,
+        demand,
         primary: primary.clone(),
         subscriber: subscriber.clone(),
         deliver,

@@ -38,6 +38,7 @@ const SEATS: &str = include_str!("lua/seats.lua");
 const VIEW: &str = include_str!("lua/view.lua");
 const EFFECT: &str = include_str!("lua/effect.lua");
 const NO_EFFECT: &str = include_str!("lua/no_effect.lua");
+const PROBE_BODY: &str = include_str!("lua/probe.lua");
 const PUBLISH_BODY: &str = include_str!("lua/publish.lua");
 
 macro_rules! scripts {
@@ -69,7 +70,12 @@ scripts! {
     READ = Some(BackendCommand::Read), Reads, [VIEW, include_str!("lua/read.lua")];
     RELAY = Some(BackendCommand::Publish), WritesAlways, [include_str!("lua/relay.lua")];
     BUCKET = Some(BackendCommand::Limit), WritesAlways, [include_str!("lua/bucket.lua")];
-    PROBE = None, WritesAlways, [include_str!("lua/probe.lua")];
+    /// What a `WAIT` is to wait for (`writers`); allowed on a full Redis, so that what it did take is vouched for.
+    MARK = None, WritesAlways, [include_str!("lua/mark.lua")];
+    /// Asked every second, and refused whenever a publish would be: a Redis that takes no writes is not one to be ready with.
+    PROBE = None, Writes, [PROBE_BODY];
+    /// The same once, of a new connection: one to a full Redis can still be read through.
+    TRIAL = None, WritesAlways, [PROBE_BODY];
 }
 
 impl Script {
@@ -88,6 +94,13 @@ impl Script {
     pub(super) fn load(&self) -> Cmd {
         let mut command = redis::cmd("SCRIPT");
         command.arg("LOAD").arg(&self.code);
+        command
+    }
+
+    /// A call that brings the script along, so that Redis cannot have forgotten it; its arguments are to follow.
+    pub(super) fn whole(&self, keys: &[String]) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.code).arg(keys.len()).arg(keys);
         command
     }
 }

@@ -58,6 +58,8 @@ pub struct RedisSettings {
     pub history: Retention,
     /// What an ack must mean; `None` states what Redis shows.
     pub durability: Option<Durability>,
+    /// Replicas that must have an entry before its ack, with [`Durability::Replicated`]; at least 1.
+    pub replicas: u32,
     /// What rate limits do when Redis does not answer.
     pub on_outage: OnOutage,
 }

@@ -1,6 +1,6 @@
 //! Reading: pages after and before a number, and what is kept.
 
-use watchparty::backend::log::{Cut, Page, READ_BYTES};
+use watchparty::backend::log::{Cut, Most, Page, READ_BYTES};
 use watchparty::model::entry::Seq;
 
 use crate::harness::{HISTORY_BYTES, HISTORY_ENTRIES, Harness};
@@ -94,4 +94,17 @@ pub(crate) async fn a_page_of_large_entries_ends_early(harness: &Harness) {
     assert_eq!(read(&party, Cut::Before(Seq(9)), 256).await.0, [5, 6, 7, 8]);
     assert_eq!(read(&party, Cut::After(Seq(2)), 3).await.0, [3, 4, 5]);
     assert_eq!(read(&party, Cut::After(Seq(8)), 256).await.0, [9, 10]);
+    // Who can take less asks for less.
+    for (bytes, expected) in
+        [(1, &[3u64][..]), (READ_BYTES / 2, &[3, 4]), (READ_BYTES * 2, &[3, 4, 5, 6, 7, 8, 9])]
+    {
+        let most = Most { entries: 7, bytes };
+        let page = party.backend.log.read_most(party.id, Cut::After(Seq(2)), most).await;
+        let page = page.expect("reads").expect("is there");
+        assert_eq!(
+            page.entries.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(),
+            expected,
+            "{bytes} bytes"
+        );
+    }
 }
