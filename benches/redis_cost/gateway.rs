@@ -103,8 +103,10 @@ async fn adapter(port: u16, stop: CancellationToken) -> Backend {
         target: RedisTarget::plain("127.0.0.1", port),
         prefix: String::from("wp"),
         node: NodeId::new_random(),
-        history: Retention { entries: 1000, age: Duration::from_mins(10), bytes: 8 << 20 },
+        // As the plain stream beside it.
+        history: Retention::newest(1000),
         durability: None,
+        replicas: 1,
         on_outage: OnOutage::Allow,
     };
     let build = Build { version: "bench", revision: "bench", backend: BackendKind::Redis };
