@@ -3,10 +3,10 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: help run test contract clients bench bench-redis bench-idle docs fmt clippy tidy image ci
+.PHONY: help run test contract differential clients bench bench-redis bench-idle docs fmt clippy tidy image ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## the gateway on http://localhost:8080, in memory; needs only the Rust toolchain (PORT=…, REDIS_URL=…)
 	@echo "WatchParty: http://localhost:$(PORT)/"
@@ -20,6 +20,10 @@ test: ## installs what is missing (redis-server and so on), then runs every test
 contract: ## the backend contract over memory and Redis
 	scripts/install-test-deps.sh
 	cargo test --locked --test contract
+
+differential: ## random sequences on a real Redis and on the model (DIFFERENTIAL_SEED=… replays, DIFFERENTIAL_TIMES=… searches longer)
+	scripts/install-test-deps.sh
+	cargo test --locked --test differential
 
 clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against a running gateway
 	scripts/install-test-deps.sh
