@@ -51,7 +51,6 @@ export class Clock extends Emitter {
   /** @type {any} */
   #timer;
   #live = false;
-  #off;
 
   /**
    * @param {World} world
@@ -62,9 +61,6 @@ export class Clock extends Emitter {
     this.#world = world;
     this.#send = send;
     this.#seen = this.#gap();
-    const burst = () => world.hidden() || this.burst();
-    const offs = [world.listen('online', burst), world.listen('visibilitychange', burst)];
-    this.#off = () => offs.forEach((off) => off());
   }
 
   /** The cluster's time now, in milliseconds since the Unix epoch. */
@@ -114,12 +110,7 @@ export class Clock extends Emitter {
     this.#world.clearTimeout(this.#timer);
   }
 
-  close() {
-    this.offline();
-    this.#off();
-  }
-
-  /** Ten pings, quickly. */
+  /** Ten pings, quickly: when the network is back, and when somebody looks again. */
   burst() {
     this.#left = BURST;
     this.#extra = this.#world.now();
@@ -144,9 +135,7 @@ export class Clock extends Emitter {
   #estimate() {
     const least = 2 * this.bound;
     const quick = this.#samples.filter(({ rtt }) => rtt <= least + Math.max(2, 0.1 * least));
-    const offsets = quick.map(({ offset }) => offset).sort((one, other) => one - other);
-    const middle = offsets.length >> 1;
-    const median = offsets.length % 2 ? offsets[middle] : (offsets[middle - 1] + offsets[middle]) / 2;
+    const median = percentile(quick.map(({ offset }) => offset), 0.5);
     this.now();
     if (!this.settled || Math.abs(median - this.#offset) >= SLEW_MAX_MS) this.#step(median);
     this.#target = median;

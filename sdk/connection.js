@@ -32,6 +32,7 @@ export const VERSION = '0.1.0';
  * @property {() => Position | null} resume where to go on from
  * @property {(frame: Frame) => void} frame
  * @property {(state: State, why: Why) => void} state
+ * @property {() => void} wake the network is back, or somebody looks again
  */
 
 export class Connection {
@@ -218,8 +219,8 @@ export class Connection {
     this.#watch = this.#world.setTimeout(() => this.#guard(), SILENCE_MS / 5);
   }
 
-  /** The network is back, or somebody looks. */
   #wake() {
+    this.#wiring.wake();
     const stuck = !this.#socket || this.#world.now() - this.#heard > STUCK_MS;
     if (this.state === 'retrying' && !this.#ordered && stuck) void this.open();
   }

@@ -5,16 +5,22 @@
 /** Medians of so many samples: one odd frame moves nothing. */
 const SAMPLES = 5;
 /** Left alone below the first, corrected down to the second; less with frame callbacks, which are exact. */
-const START_MS = { frames: 25, polls: 40 };
-const END_MS = { frames: 8, polls: 12 };
+const START_MS = 40;
+const END_MS = 12;
+const START_FRAMES_MS = 25;
+const END_FRAMES_MS = 8;
 /** Drift over this is the part of the speed that is taken off: 100 ms off is 5 %. */
 const GAIN_MS = 2_000;
 /** The most that is taken off or put on: inaudible, and up to `FAR_MS` only. */
 const SLIGHT = 0.05;
 const STRONG = 0.1;
 const FAR_MS = 300;
-/** From here a seek is better; sooner where seek times are steady, and where nobody sees it. */
-const SEEK_MS = { steady: 600, unsteady: 1_000, unseen: 300, discrete: 350 };
+/** From here a seek is better: sooner where seek times are steady, where nobody sees it, and where there is no other way. */
+const SEEK_MS = 1_000;
+const SEEK_STEADY_MS = 600;
+const SEEK_UNSEEN_MS = 300;
+const SEEK_DISCRETE_MS = 350;
+const SEEK_UNSETTLED_MS = 500;
 const STEADY_MS = 100;
 /** Until the player's own seeks were measured. */
 const SEEK_TIME_MS = 400;
@@ -31,7 +37,7 @@ export class Drift {
   /** The player is left behind: too many seeks failed. */
   lagging = false;
   #discrete;
-  #kind;
+  #frames;
   /** @type {number[]} */
   #samples = [];
   /** @type {number[]} */
@@ -50,7 +56,7 @@ export class Drift {
    */
   constructor(discrete, frames) {
     this.#discrete = discrete;
-    this.#kind = /** @type {'frames' | 'polls'} */ (frames ? 'frames' : 'polls');
+    this.#frames = frames;
     this.#rest = this.#least;
   }
 
@@ -117,8 +123,8 @@ export class Drift {
     const drift = this.median;
     if (drift === null) return rate;
     const off = Math.abs(drift);
-    const limit = this.seek.sigma < STEADY_MS ? SEEK_MS.steady : SEEK_MS.unsteady;
-    const seek = this.#discrete ? SEEK_MS.discrete : unseen ? SEEK_MS.unseen : settled ? limit : 500;
+    const limit = this.seek.sigma < STEADY_MS ? SEEK_STEADY_MS : SEEK_MS;
+    const seek = this.#discrete ? SEEK_DISCRETE_MS : unseen ? SEEK_UNSEEN_MS : settled ? limit : SEEK_UNSETTLED_MS;
     this.#verdict(now, off > seek);
     this.#over = off > seek ? this.#over + 1 : 0;
     if (this.lagging) return rate;
@@ -127,8 +133,8 @@ export class Drift {
       return 'seek';
     }
     if (this.#discrete || !settled) return rate;
-    const bounds = this.#correcting ? END_MS : START_MS;
-    this.#correcting = off > bounds[this.#kind] && (this.#correcting || off <= limit);
+    const [start, end] = this.#frames ? [START_FRAMES_MS, END_FRAMES_MS] : [START_MS, END_MS];
+    this.#correcting = this.#correcting ? off > end : off > start && off <= limit;
     if (!this.#correcting) return rate;
     const most = off < FAR_MS ? SLIGHT : STRONG;
     const by = Math.min(most, Math.max(-most, drift / GAIN_MS));

@@ -1,6 +1,9 @@
 // Listeners by name. A listener that throws stops no other and no bookkeeping: its error surfaces as an uncaught one.
 
-/** @template {Record<string, any[]>} Events */
+/**
+ * `Events` has what each listener is called with, by name.
+ * @template {{ [Name in keyof Events]: any[] }} Events
+ */
 export class Emitter {
   /** @type {Map<keyof Events, Set<(...values: any[]) => void>>} */
   #listeners = new Map();

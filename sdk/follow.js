@@ -38,8 +38,10 @@ const GESTURE_MS = 1_000;
 const ECHO_MS = 2_000;
 /** How long a player waits, as its owner left it, for their own command to come back. */
 const OWN_MS = 2_000;
-const REPORT_MS = { near: 5_000, far: 1_000 };
-const REPORT_FAR_MS = 100;
+/** Reports come more often while the player is so far off. */
+const REPORT_MS = 5_000;
+const REPORT_FAR_MS = 1_000;
+const FAR_MS = 100;
 /** Drift as it is told: five minutes of decisions, without the three seconds after a command. */
 const KEPT = 1_200;
 const COMMAND_MS = 3_000;
@@ -60,7 +62,7 @@ export class Sync extends Emitter {
   #player;
   #world;
   #control;
-  /** @type {(() => void)[]} */
+  /** @type {((() => void) | undefined)[]} */
   #offs;
   /** @type {any} */
   #ticking;
@@ -102,32 +104,29 @@ export class Sync extends Emitter {
     this.#player = player;
     this.#world = party.world;
     this.#control = new Drift(player.rates !== 'continuous', player.frames !== undefined);
-    const on = (/** @type {PlayerEvent} */ event, /** @type {(value?: number) => void} */ run) => player.on(event, run);
-    const frames = player.frames?.((position_ms, moment) => this.#frame(position_ms, moment));
     this.#offs = [
       party.on('playback', () => this.#changedState()),
       party.clock.on('step', () => this.#control.reset()),
-      on('play', () => this.#byHand('play') && this.#handPlay()),
-      on('pause', () => this.#byHand('pause') && this.#handPause()),
-      on('ratechange', (rate) => this.#byHand('ratechange') && this.#handRate(Number(rate))),
-      on('seeked', () => this.#sought()),
-      on('playing', () => this.#moving()),
-      on('waiting', () => {
+      player.on('play', () => this.#byHand('play') && this.#handPlay()),
+      player.on('pause', () => this.#byHand('pause') && this.#handPause()),
+      player.on('ratechange', (rate) => this.#byHand('ratechange') && this.#handRate(Number(rate))),
+      player.on('seeked', () => this.#sought()),
+      player.on('playing', () => this.#moving()),
+      player.on('waiting', () => {
         this.#buffering = true;
         this.#learn = false;
       }),
-      on('loaded', () => this.#loaded()),
-      on('error', () => (this.#broken = true)),
-      on('gesture', () => (this.#gesture = this.#world.now())),
-      ...(frames ? [frames] : []),
+      player.on('loaded', () => this.#loaded()),
+      player.on('error', () => (this.#broken = true)),
+      player.on('gesture', () => (this.#gesture = this.#world.now())),
+      player.frames?.((position_ms, moment) => this.#frame(position_ms, moment)),
     ];
     this.#tick();
   }
 
   /** Pauses here at once, and everywhere on the frame that is shown here. */
   pause() {
-    const pausing = !this.#player.paused();
-    if (pausing) this.#pausePlayer();
+    if (!this.#player.paused()) this.#pausePlayer();
     return this.#handPause();
   }
 
@@ -161,7 +160,7 @@ export class Sync extends Emitter {
   stop() {
     this.#world.clearTimeout(this.#ticking);
     this.#world.clearTimeout(this.#starting);
-    for (const off of this.#offs.splice(0)) off();
+    for (const off of this.#offs.splice(0)) off?.();
   }
 
   #tick() {
@@ -188,9 +187,9 @@ export class Sync extends Emitter {
     this.#told = -Infinity;
     this.#control.forgive();
     this.#setRate(state.rate);
-    const playing = state.phase === 'playing' && !this.#player.paused() && !this.#seeking;
     const off = this.#player.positionMs() - positionOf(state, this.#party.clock.now());
-    if (playing && Math.abs(off) > LATE_MS && state.reason === 'seek') this.#jump(state);
+    const hop = state.phase === 'playing' && state.reason === 'seek' && Math.abs(off) > LATE_MS;
+    if (hop && !this.#player.paused() && !this.#seeking) this.#jump(state);
   }
 
   #act() {
@@ -198,7 +197,8 @@ export class Sync extends Emitter {
     const { line, clock } = this.#party;
     const state = line.at(clock.now());
     if (!state || !line.state) return;
-    if (!same(state, this.#state)) this.#enter(state);
+    // A resume tells again what was known.
+    if (state !== this.#state && JSON.stringify(state) !== JSON.stringify(this.#state)) this.#enter(state);
     this.#state = state;
     if (this.#seeking && now - this.#seeking.at > SEEK_LOST_MS) this.#sought();
     if (this.#seeking || this.#blocked || now < this.#own) return;
@@ -341,6 +341,7 @@ export class Sync extends Emitter {
     this.#broken = this.#buffering = false;
     this.#seeking = null;
     this.#rate = NaN;
+    this.#echo('seeked'); // what was asked for before there was a film is done now
     this.#cancelStart();
     if (this.#state) this.#enter(this.#state);
     this.#act();
@@ -410,8 +411,7 @@ export class Sync extends Emitter {
     const now = this.#world.now();
     const status = this.#fares();
     if (status !== this.status) this.emit('status', (this.status = status));
-    const far = Math.abs(this.drift ?? 0) > REPORT_FAR_MS;
-    if (now - this.#reported < (far ? REPORT_MS.far : REPORT_MS.near)) return;
+    if (now - this.#reported < (Math.abs(this.drift ?? 0) > FAR_MS ? REPORT_FAR_MS : REPORT_MS)) return;
     const rtt_ms = this.#party.clock.rtt;
     if (this.#party.report({ drift_ms: this.drift ?? undefined, rtt_ms, status })) this.#reported = now;
   }
@@ -425,13 +425,4 @@ export class Sync extends Emitter {
     if (this.#state.phase === 'playing') return this.#buffering || this.#player.paused() ? 'buffering' : 'playing';
     return this.#seeking || this.#player.bufferedMs() < BUFFER_MS ? 'loading' : 'ready';
   }
-}
-
-/**
- * Whether two states are one: a resume tells again what was known.
- * @param {Playback} one
- * @param {Playback | null} other
- */
-function same(one, other) {
-  return one.version === other?.version && one.anchor_ms === other.anchor_ms && one.phase === other.phase;
 }

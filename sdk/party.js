@@ -7,7 +7,7 @@ import { Emitter } from './emitter.js';
 import { Line } from './line.js';
 import { Repeats } from './repeats.js';
 import { PartyError, Ring } from './ring.js';
-import { world } from './world.js';
+import { quietly, world } from './world.js';
 
 /** @import { World } from './world.js' */
 /** @import { State, Why } from './connection.js' */
@@ -51,7 +51,7 @@ const FILM = ['load', 'play', 'pause', 'seek', 'rate'];
  * @property {Partial<World>} [world] clocks and timers, for tests
  */
 
-/** @extends {Emitter<Events & Record<string, any[]>>} */
+/** @extends {Emitter<Events>} */
 export class Party extends Emitter {
   /** The participant's own id, once welcome came. */
   id = '';
@@ -84,7 +84,7 @@ export class Party extends Emitter {
     super();
     this.#world = world({ ...given, ...(WebSocket && { WebSocket }) });
     this.#key = STORED + url;
-    this.#position = resume === undefined ? this.#stored() : resume;
+    this.#position = resume === undefined ? quietly(() => JSON.parse(String(this.#world.storage?.getItem(this.#key)))) : resume;
     this.#connection = new Connection(
       this.#world,
       { url, getToken },
@@ -92,6 +92,7 @@ export class Party extends Emitter {
         resume: () => this.#position,
         frame: (frame) => this.#frame(frame),
         state: (state, why) => this.#state(state, why),
+        wake: () => this.clock.burst(),
       },
     );
     const send = (/** @type {object} */ frame) => this.#connection.send(frame);
@@ -150,24 +151,24 @@ export class Party extends Emitter {
 
   /** @param {Media} media @param {number} [position_ms] */
   load(media, position_ms = 0) {
-    return this.publish('load', { media, position_ms: Math.round(position_ms) });
+    return this.publish('load', { media, position_ms: whole(position_ms) });
   }
 
   /** From where the film stands, or from a position. @param {number} [position_ms] */
   play(position_ms) {
-    return this.publish('play', whole({ position_ms }));
+    return this.publish('play', { position_ms: whole(position_ms) });
   }
 
   /**
    * @param {{ position_ms?: number, at_ms?: number }} [shown] the frame its author sees, and when they stopped (cluster time)
    */
-  pause(shown = {}) {
-    return this.publish('pause', whole(shown));
+  pause({ position_ms, at_ms } = {}) {
+    return this.publish('pause', { position_ms: whole(position_ms), at_ms: whole(at_ms) });
   }
 
   /** @param {number} position_ms */
   seek(position_ms) {
-    return this.publish('seek', whole({ position_ms }));
+    return this.publish('seek', { position_ms: whole(position_ms) });
   }
 
   /** @param {number} rate 0.25 to 4, in thousandths */
@@ -254,10 +255,7 @@ export class Party extends Emitter {
       this.#ring.offline();
       this.clock.offline();
     }
-    if (state === 'closed') {
-      this.#ring.close(new PartyError('closed', { message: why.reason }));
-      this.clock.close();
-    }
+    if (state === 'closed') this.#ring.close(new PartyError('closed', { message: why.reason }));
     this.emit('state', state, why);
   }
 
@@ -279,7 +277,8 @@ export class Party extends Emitter {
     else if (type === 'reset') this.#reset(data);
     else if (type === 'status') this.#status(data);
     else if (type === 'notify' && frame.from === null && data.topic === 'peers') this.#peers(data.body);
-    else if (type === 'notify' || type === 'signal' || type === 'goaway') this.emit(type, type === 'goaway' ? data : frame);
+    else if (type === 'notify' || type === 'signal') this.emit(type, frame);
+    else if (type === 'goaway') this.emit(type, data);
   }
 
   /** @param {Welcome} welcome */
@@ -329,11 +328,14 @@ export class Party extends Emitter {
 
   /** @param {Record<string, Partial<Participant>>} peers */
   #peers(peers) {
-    for (const [id, fares] of Object.entries(peers)) {
-      const known = this.#participants.get(id);
-      if (known) this.#participants.set(id, { ...known, ...fares });
-    }
+    for (const [id, fares] of Object.entries(peers)) this.#amend(id, fares);
     this.emit('participants', this.participants, null);
+  }
+
+  /** @param {string} id @param {Partial<Participant>} more */
+  #amend(id, more) {
+    const known = this.#participants.get(id);
+    if (known) this.#participants.set(id, { ...known, ...more });
   }
 
   /** @param {Entry} entry */
@@ -356,18 +358,20 @@ export class Party extends Emitter {
   #change(entry) {
     const { type, data } = entry;
     const { session } = this;
-    if (type === 'participant.joined') this.#participants.set(data.id, data);
-    if (type === 'participant.left') this.#participants.delete(data.participant_id);
-    if (type === 'participant.joined') this.total += 1;
-    if (type === 'participant.left') this.total -= 1;
-    if (type === 'participant.updated') {
-      const known = this.#participants.get(data.id);
-      if (known) this.#participants.set(data.id, { ...known, ...data });
+    const left = type === 'participant.left';
+    if (type === 'participant.joined') {
+      this.#participants.set(data.id, data);
+      this.total += 1;
     }
+    if (left) {
+      this.#participants.delete(data.participant_id);
+      this.total -= 1;
+    }
+    if (type === 'participant.updated') this.#amend(data.id, data);
     if (type.startsWith('participant.')) this.emit('participants', this.participants, entry);
     if (type === 'session.updated') this.session = data;
     if (type.startsWith('session.') && this.session) this.emit('session', this.session, entry);
-    if ((type === 'host.changed' || type === 'participant.left') && session && data.host_id !== session.host_id) {
+    if ((left || type === 'host.changed') && session && data.host_id !== session.host_id) {
       this.session = { ...session, host_id: data.host_id };
       this.emit('host', data.host_id, entry);
     }
@@ -376,25 +380,11 @@ export class Party extends Emitter {
   /** @param {string} epoch @param {number} seq */
   #at(epoch, seq) {
     this.#position = { epoch, seq };
-    try {
-      this.#world.storage?.setItem(this.#key, JSON.stringify(this.#position));
-    } catch {
-      // Full or forbidden: a reload then begins anew.
-    }
-  }
-
-  /** @returns {Position | null} */
-  #stored() {
-    try {
-      return JSON.parse(this.#world.storage?.getItem(this.#key) ?? 'null');
-    } catch {
-      return null;
-    }
+    quietly(() => this.#world.storage?.setItem(this.#key, JSON.stringify(this.#position)));
   }
 }
 
-/** Without what is missing, and whole: the protocol knows no parts of a millisecond. @param {Record<string, number | undefined>} data */
-function whole(data) {
-  const known = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(known.map(([key, value]) => [key, Math.max(0, Math.round(Number(value)))]));
+/** The protocol knows no parts of a millisecond, and what is missing stays so. @param {number | undefined} ms */
+function whole(ms) {
+  return ms === undefined ? ms : Math.max(0, Math.round(ms));
 }

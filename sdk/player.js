@@ -30,22 +30,15 @@ export class VideoPlayer {
   /** @type {'continuous'} */
   rates = 'continuous';
   #video;
-  /** Where to go once there is a film, in seconds. @type {number | null} */
-  #wanted = null;
 
   /** @param {HTMLMediaElement} video */
   constructor(video) {
     this.#video = video;
-    video.preservesPitch = true;
-    video.addEventListener('loadedmetadata', () => {
-      if (this.#wanted !== null) video.currentTime = this.#wanted;
-      this.#wanted = null;
-    });
     if (!('requestVideoFrameCallback' in video)) this.frames = undefined;
   }
 
   positionMs() {
-    return (this.#wanted ?? this.#video.currentTime) * 1000;
+    return this.#video.currentTime * 1000;
   }
 
   play() {
@@ -56,10 +49,9 @@ export class VideoPlayer {
     this.#video.pause();
   }
 
-  /** @param {number} position_ms */
+  /** Before there is a film an element remembers it for later. @param {number} position_ms */
   seek(position_ms) {
-    if (this.#video.readyState === 0) this.#wanted = position_ms / 1000;
-    else this.#video.currentTime = position_ms / 1000;
+    this.#video.currentTime = position_ms / 1000;
   }
 
   /** @param {number} rate */

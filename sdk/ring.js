@@ -43,7 +43,7 @@ export class PartyError extends Error {
  * @property {number} at when it was asked for, or acked
  * @property {(ack: Ack) => void} resolve
  * @property {(error: PartyError) => void} reject
- * @property {number} [n]
+ * @property {number} n 0 before it has one
  * @property {string} [id] of the transmission that is on its way
  * @property {boolean} [unknown] it may be in the log or not
  * @property {boolean} [acked] it was in the log, and was lost with its tail
@@ -100,7 +100,7 @@ export class Ring {
   publish(type, data, film) {
     if (this.#queue.length >= WAITING) return Promise.reject(new PartyError('queue_full'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ type, data, film, at: this.#world.now(), resolve, reject });
+      this.#queue.push({ type, data, film, n: 0, at: this.#world.now(), resolve, reject });
       this.#pump();
     });
   }
@@ -165,7 +165,7 @@ export class Ring {
    */
   #acked(item, data) {
     this.#queue.splice(this.#queue.indexOf(item), 1);
-    this.#log = Math.max(this.#log, item.n ?? 0);
+    this.#log = Math.max(this.#log, item.n);
     this.#keep(item);
     item.resolve({ epoch: data.epoch, seq: data.seq, duplicate: data.duplicate ?? false });
   }
@@ -176,8 +176,7 @@ export class Ring {
     item.at = now;
     item.unknown = false;
     item.acked = true;
-    const after = this.#kept.findIndex((kept) => Number(kept.n) > Number(item.n));
-    this.#kept.splice(after < 0 ? this.#kept.length : after, 0, item);
+    this.#kept = [...this.#kept, item].sort((one, other) => one.n - other.n);
     while (this.#kept.length > KEPT || now - this.#kept[0].at > KEPT_MS) this.#kept.shift();
   }
 
@@ -218,9 +217,9 @@ export class Ring {
    */
   #settle(fenced) {
     const log = this.#log;
-    const lost = this.#kept.filter((item) => Number(item.n) > log);
+    const lost = this.#kept.filter((item) => item.n > log);
     const all = [...lost, ...this.#queue];
-    const missing = all.filter((item) => !(Number(item.n) <= log));
+    const missing = all.filter((item) => !item.n || item.n > log);
     const late = missing.filter((item) => this.#stale(item));
     const sent = missing.filter((item) => item.n && !late.includes(item));
     const moved = sent.filter((item, at) => item.n !== log + 1 + at);
@@ -253,7 +252,7 @@ export class Ring {
         this.#drop(item, 'late');
         continue;
       }
-      item.n ??= this.#next++;
+      item.n ||= this.#next++;
       this.#top = Math.max(this.#top, item.n);
       item.id = this.#outlet.id();
       this.#owed.set(item.id, item);

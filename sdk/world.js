@@ -9,17 +9,22 @@
  * @property {(run: () => void, ms: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  * @property {new (url: string, protocol: string) => any} WebSocket
- * @property {Pick<Storage, 'getItem' | 'setItem'> | undefined} storage where a position survives a reload
+ * @property {Pick<Storage, 'getItem' | 'setItem'> | null | undefined} storage where a position survives a reload
  * @property {() => boolean} hidden whether nobody sees the page
  * @property {(event: 'online' | 'visibilitychange', run: () => void) => () => void} listen returns how to stop
  */
 
-/** @returns {Storage | undefined} */
-function storage() {
+/**
+ * What a browser may forbid, or have no room for: storage. Without it a reload begins anew.
+ * @template T
+ * @param {() => T} run
+ * @returns {T | null} null when it failed
+ */
+export function quietly(run) {
   try {
-    return globalThis.sessionStorage;
+    return run();
   } catch {
-    return undefined; // a browser that forbids it: a reload then begins anew
+    return null;
   }
 }
 
@@ -35,8 +40,8 @@ export function world(given = {}) {
     random: () => Math.random(),
     setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms),
     clearTimeout: (/** @type {any} */ timer) => clearTimeout(timer),
-    WebSocket: given.WebSocket ?? globalThis.WebSocket,
-    storage: 'storage' in given ? given.storage : storage(),
+    WebSocket: globalThis.WebSocket,
+    storage: quietly(() => globalThis.sessionStorage),
     hidden: () => globalThis.document?.hidden ?? false,
     listen(/** @type {string} */ event, /** @type {() => void} */ run) {
       const target = event === 'online' ? globalThis.window : globalThis.document;
@@ -44,5 +49,5 @@ export function world(given = {}) {
       return () => target?.removeEventListener(event, run);
     },
   };
-  return { ...real, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+  return { ...real, ...given };
 }

@@ -99,7 +99,8 @@ test('a late command to the film is dropped and told, and what follows is renumb
   ada.world.fire('online');
   await time.run(40_000);
   assert.equal(pause.error.code, 'late');
-  assert.deepEqual(ada.told('lost'), [[{ type: 'play', data: {}, reason: 'late', acked: false }]]);
+  const [[{ data: _, ...lost }]] = ada.told('lost');
+  assert.deepEqual(lost, { type: 'play', reason: 'late', acked: false });
   assert.ok(chat.value);
   assert.deepEqual(numbers(server, 'ada'), [1, 2]);
 });
@@ -118,6 +119,52 @@ test('a command whose outcome nobody knows is settled by a new seat, not by chan
   assert.equal(seek.error.code, 'late');
   assert.ok(chat.value);
   assert.deepEqual(numbers(server, 'ada'), [1, 2]);
+});
+
+test('while the backend is degraded nothing is given up: the socket stays, and a new seat is taken when it works again', async () => {
+  const { time, server, ada } = await alone();
+  ada.party.load({ kind: 'sample', src: 'sample', duration_ms: 60_000 });
+  await time.run(100);
+  let degraded = true;
+  server.refuse = (_, { n }) => (n && degraded ? { code: 'unavailable', retry_after_ms: 500 } : undefined);
+  ada.socket().tell({ type: 'status', data: { backend: 'degraded' } });
+  const seek = outcome(ada.party.seek(5000));
+  const chat = outcome(ada.party.publish('chat', { text: 'after' }));
+  await time.run(10_000);
+  assert.equal(server.sockets.length, 1);
+  assert.deepEqual([seek, chat], [{}, {}]);
+  degraded = false;
+  ada.socket().tell({ type: 'status', data: { backend: 'up' } });
+  await time.run(3000);
+  assert.equal(server.sockets.length, 2);
+  assert.equal(seek.error.code, 'late');
+  assert.ok(chat.value);
+  assert.deepEqual(numbers(server, 'ada'), [1, 2]);
+});
+
+test('`stale` is followed by the close that says why, and fights nobody', async () => {
+  const { time, server, ada } = await alone();
+  server.refuse = () => ({ code: 'stale' });
+  const sent = outcome(ada.party.publish('chat', { text: 'x' }));
+  await time.run(100);
+  ada.socket().end(4409, 'replaced');
+  await time.run(60_000);
+  assert.equal(server.sockets.length, 1);
+  assert.equal(sent.error.code, 'closed');
+});
+
+test('a question about the log that is over the rate is asked again', async () => {
+  const { time, server, ada } = await alone();
+  ada.party.publish('chat', { text: 'a' });
+  ada.party.publish('chat', { text: 'b' });
+  await time.run(100);
+  let limits = 1;
+  server.refuse = () => (limits-- > 0 ? { code: 'rate_limited', retry_after_ms: 300 } : undefined);
+  server.lose(1);
+  await time.run(200);
+  assert.deepEqual(texts(server), ['a']);
+  await time.run(1000);
+  assert.deepEqual(texts(server), ['a', 'b']);
 });
 
 test('a log that lost its tail is told again what it lost, and nobody hears it twice', async () => {

@@ -22,6 +22,8 @@ export class Server {
   meet = () => undefined;
   delay = () => 10;
   lead = 200;
+  /** By how much the cluster's time jumped. */
+  stepped = 0;
   #ready = new Map();
 
   constructor(time) {
@@ -30,7 +32,7 @@ export class Server {
 
   /** The cluster's time. */
   get now() {
-    return START + this.time.now;
+    return START + this.time.now + this.stepped;
   }
 
   /** A WebSocket class whose sockets end here. `delay(up)` is what one frame takes. */
