@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use watchparty::backend::Backend;
 use watchparty::backend::log::{Announcement, Deliver, Relay};
 use watchparty::model::entry::{Entry, Seq};
+use watchparty::model::history::Retention;
 use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::seat::Generation;
 use watchparty::model::time::ClusterMs;
@@ -21,6 +22,19 @@ pub(crate) use crate::support::wait::until;
 
 /// Entries that every harness has its logs keep at least: few, so that trimming is soon seen.
 pub(crate) const HISTORY_ENTRIES: usize = 100;
+
+/// Most cases' logs keep these alone.
+pub(crate) const BY_NUMBER: Retention =
+    Retention { entries: HISTORY_ENTRIES, age: Duration::ZERO, bytes: HISTORY_BYTES };
+
+/// Longer than any case, where time does not pass at a word.
+pub(crate) const HISTORY_AGE: Duration = Duration::from_mins(10);
+
+/// Thousands of small entries, or some hundred of those that [`Party::fill_with`](crate::party::Party::fill_with) makes.
+pub(crate) const HISTORY_BYTES: usize = 1024 * 1024;
+
+/// What logs keep where age is the subject.
+pub(crate) const BY_AGE: Retention = Retention { age: HISTORY_AGE, ..BY_NUMBER };
 
 /// One store of an adapter, to which nodes connect.
 #[async_trait]

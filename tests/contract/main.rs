@@ -121,10 +121,25 @@ macro_rules! suite {
 
 suite!(memory, crate::memory_harness::start);
 suite!(redis, crate::redis_harness::start);
+suite!(replicated, crate::redis_harness::start_replicated);
 
 /// What would take ten minutes of real time.
 mod memory_in_time {
     run! { crate::memory_harness::start;
         long: a_claim_runs_out, an_ended_log_is_forgotten, keys_are_forgotten_with_the_time_to_live;
+    }
+}
+
+/// Logs that keep what is young.
+mod memory_aging {
+    run! { crate::memory_harness::start_aging;
+        reading: young_entries_are_kept_beyond_the_number, a_log_that_is_too_large_keeps_the_number_alone;
+        long: entries_beyond_the_number_go_with_their_age;
+    }
+}
+
+mod redis_aging {
+    run! { crate::redis_harness::start_aging;
+        reading: young_entries_are_kept_beyond_the_number, a_log_that_is_too_large_keeps_the_number_alone;
     }
 }

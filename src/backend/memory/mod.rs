@@ -28,14 +28,15 @@ use self::shards::{Cell, Listener, Shards, lock};
 use super::clock::ClusterClock;
 use super::log::Deliver;
 use super::{Backend, Durability, Health};
+use crate::model::history::Retention;
 use crate::model::id::SessionId;
 use crate::model::time::ClusterMs;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy)]
 pub struct MemorySettings {
-    /// Entries a log keeps.
-    pub history_entries: usize,
+    /// What a log keeps.
+    pub history: Retention,
 }
 
 /// Builds the adapter for one node. The store is returned beside the ports, for [`Memory::sweep`] and for more nodes.
@@ -138,7 +139,7 @@ impl Memory {
             }
         }
         tell(&result, listeners);
-        session.trim();
+        session.trim(now);
         Some(result)
     }
 }

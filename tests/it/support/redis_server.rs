@@ -127,6 +127,19 @@ impl RedisServer {
         wait::until("redis-server to be ready", || async move { answers(port).await.then_some(()) }).await;
     }
 
+    /// Makes it a replica of `primary`, heard through a port that leads there, and waits until both say that it follows.
+    pub async fn follow(&self, primary: &RedisServer, through: u16) {
+        assert_eq!(self.cli(&["REPLICAOF", "127.0.0.1", &through.to_string()]).await, "OK");
+        let port = self.port;
+        wait::until("a replica to follow", || async {
+            let link = self.cli(&["INFO", "replication"]).await;
+            let rows = primary.cli(&["INFO", "replication"]).await;
+            let row = rows.lines().find(|row| row.contains(&format!(",port={port},")))?;
+            (link.contains("master_link_status:up") && row.contains("state=online")).then_some(())
+        })
+        .await;
+    }
+
     /// SIGKILL: what was not written is lost.
     pub fn kill9(&mut self) {
         self.process.as_mut().expect("redis-server was started").kill9();
