@@ -201,7 +201,7 @@ export class Sync extends Emitter {
     if (state !== this.#state && JSON.stringify(state) !== JSON.stringify(this.#state)) this.#enter(state);
     this.#state = state;
     if (this.#seeking && now - this.#seeking.at > SEEK_LOST_MS) this.#sought();
-    if (this.#seeking || this.#blocked || now < this.#own) return;
+    if (this.#seeking || now < this.#own) return;
     const plays = !this.#player.paused();
     if (line.state.phase === 'playing') {
       // One that was started a little ahead of time is let be.
@@ -215,7 +215,7 @@ export class Sync extends Emitter {
 
   /** A player that stands is started so that it moves when the film is where it stands, or is put ahead of the film first. @param {Playback} state */
   #start(state) {
-    if (this.#starting) return;
+    if (this.#starting || this.#blocked) return;
     const now = this.#party.clock.now();
     const { anchor_ms, position_ms, rate, media } = state;
     if (positionOf(state, now) >= (media.duration_ms ?? Infinity)) return;

@@ -41,8 +41,9 @@ export class VideoPlayer {
     return this.#video.currentTime * 1000;
   }
 
+  /** Not from the end: an element would begin anew. */
   play() {
-    return this.#video.play();
+    return this.#video.ended ? undefined : this.#video.play();
   }
 
   pause() {
@@ -104,6 +105,7 @@ export class VideoPlayer {
 
 /** @param {EventTarget} target @param {string} event @param {() => void} run */
 function listen(target, event, run) {
-  target.addEventListener(event, run, true);
-  return () => target.removeEventListener(event, run, true);
+  // Not the bare `true` for capturing: Node's own targets would never let go.
+  target.addEventListener(event, run, { capture: true });
+  return () => target.removeEventListener(event, run, { capture: true });
 }

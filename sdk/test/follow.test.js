@@ -97,12 +97,17 @@ test('a command that is not allowed is told, and the player goes back', async ()
 });
 
 test('a browser that wants a gesture first is told of once, and obeyed after the click', async () => {
-  const { time, enter, drift } = await playing(6, 2);
+  const { time, server, enter, drift, viewers } = await playing(6, 2);
   const cy = enter('cy');
   const blocked = [];
   cy.player.forbidden = true;
   cy.sync.on('blocked', (error) => blocked.push(error.name));
   await time.run(10_000);
+  assert.deepEqual(blocked, ['NotAllowedError']);
+  viewers[0].party.seek(800_000);
+  await time.run(2000);
+  assert.equal(server.film.reason, 'ready', 'who may not play yet is there all the same');
+  assert.equal(cy.player.positionMs(), 800_000);
   assert.deepEqual(blocked, ['NotAllowedError']);
   cy.player.forbidden = false;
   cy.sync.syncNow();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { follow } from '../index.js';
-import { Guest, call, eventually, gateway, wire, within } from './support/gateway.js';
+import { Guest, WebSocket, call, eventually, gateway, wire, within } from './support/gateway.js';
 import { SimPlayer } from './support/player.js';
 
 const FILM = { kind: 'sample', src: 'sample', duration_ms: 120_000 };
@@ -102,6 +102,23 @@ test('forty messages through a wire that is cut again and again: each once, in o
   assert.ok(ada.told('state').filter(([state]) => state === 'retrying').length >= 3);
   assert.equal(ada.told('reset').length, 0);
   assert.equal(ada.told('lost').length, 0);
+});
+
+test('a number far ahead is answered by the last one of the log, and never written', async (t) => {
+  const { ada, admission } = await couple(t);
+  await ada.party.publish('chat', { text: 'first' });
+  ada.party.close();
+  const socket = new WebSocket(admission.ws_url, 'watchparty.v1');
+  t.after(() => socket.close());
+  const frames = [];
+  socket.onopen = () => {
+    socket.send(JSON.stringify({ type: 'hello', token: admission.token }));
+    socket.send(JSON.stringify({ type: 'event', id: 'q', n: 1001, data: { topic: 'last_n', body: null } }));
+  };
+  socket.onmessage = ({ data }) => frames.push(JSON.parse(data));
+  await eventually('an answer', () => frames.some(({ id }) => id === 'q'));
+  const answer = frames.find(({ id }) => id === 'q');
+  assert.deepEqual([answer.type, answer.data.code, answer.data.last_n], ['error', 'gap', 1]);
 });
 
 test('what others said while the network was away follows at the resume', async (t) => {
