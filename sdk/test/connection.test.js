@@ -207,6 +207,18 @@ test('closing at once opens nothing, and an address that is none is the end', as
   assert.deepEqual(bad.told('state'), [['closed', { code: 0, reason: 'SyntaxError: no address' }]]);
 });
 
+test('a token that comes too late opens nothing', async () => {
+  const { time, server } = await alone();
+  let give;
+  const cy = person(server, 'cy', { options: { getToken: () => new Promise((resolve) => (give = resolve)) } });
+  await time.run(10);
+  cy.party.close();
+  give('cy');
+  await time.run(1000);
+  assert.equal(server.sockets.length, 1);
+  assert.equal(cy.party.state, 'closed');
+});
+
 test('a request whose connection is lost is told so', async () => {
   const { time, server, ada } = await alone();
   server.refuse = () => 'silence';

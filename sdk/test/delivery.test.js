@@ -183,6 +183,61 @@ test('a log that lost its tail is told again what it lost, and nobody hears it t
   assert.deepEqual(bo.chats(), ['a', 'b', 'c', 'd', 'd']);
 });
 
+test('what was acked half a minute ago goes again as well; what nobody keeps any more is told', async () => {
+  const { time, server, ada, bo } = await two();
+  ada.party.publish('chat', { text: 'a' });
+  await time.run(30_000);
+  ada.party.publish('chat', { text: 'b' });
+  await time.run(100);
+  server.lose(2);
+  await time.run(500);
+  assert.deepEqual(texts(server), ['a', 'b']);
+  assert.deepEqual(ada.told('lost'), []);
+  for (let count = 0; count < 300; count += 1) {
+    ada.party.publish('chat', { text: `${count}` });
+    await time.run(20);
+  }
+  await time.run(100);
+  assert.deepEqual(ada.party.ring, { unacked: 0, kept: 256 });
+  server.lose(302);
+  await time.run(3000);
+  assert.deepEqual(texts(server), Array.from({ length: 256 }, (_, at) => `${at + 44}`));
+  assert.deepEqual(ada.told('lost').map(([{ reason }]) => reason), ['gone']);
+  assert.equal(bo.chats().length, 302, 'and heard once by who had heard it');
+});
+
+test('a command to the film that waits behind others too long is dropped before it is sent', async () => {
+  const { time, server, ada } = await alone();
+  server.refuse = () => 'silence';
+  for (let count = 0; count < 32; count += 1) ada.party.publish('chat', { text: `${count}` });
+  const play = outcome(ada.party.play());
+  await time.run(3000);
+  const chats = server.read.filter(([, { type }]) => type === 'chat');
+  for (const [who, frame] of chats) ada.socket().tell(server.publish(who, frame));
+  await time.run(100);
+  assert.equal(play.error.code, 'late');
+  assert.ok(!server.read.some(([, { type }]) => type === 'play'));
+  server.refuse = () => undefined;
+  ada.party.publish('chat', { text: 'on' });
+  await time.run(100);
+  assert.equal(numbers(server, 'ada').length, 33);
+});
+
+test('what is told twice is heard once, and what a snapshot has is not counted again', async () => {
+  const { time, server, ada } = await alone();
+  const word = server.append('chat', null, undefined, { text: 'from a bot' });
+  await time.run(50);
+  ada.socket().tell(word);
+  await time.run(50);
+  assert.deepEqual(ada.chats(), ['from a bot']);
+  ada.socket().cut();
+  person(server, 'bo');
+  person(server, 'cy');
+  await time.until('back', () => ada.party.state === 'live');
+  await time.run(500);
+  assert.deepEqual([ada.party.total, ada.party.participants.length], [3, 3]);
+});
+
 test('the tail may also be found missing at a resume', async () => {
   const { time, server, ada, bo } = await two();
   for (const text of ['a', 'b', 'c']) ada.party.publish('chat', { text });
