@@ -45,6 +45,9 @@ pub(crate) trait Store: Send + Sync {
     /// Makes time pass, where that can be done; elsewhere it does so by itself.
     fn pass(&self, time: Duration);
 
+    /// Becomes another branch and loses nothing, as a Redis that restarted or was promoted; told for one session.
+    async fn promote(&self, session: SessionId);
+
     /// Looks at what a case left behind, and panics if it should not be there.
     async fn finish(&self);
 }
@@ -69,6 +72,11 @@ impl Harness {
     /// One more node on the same store.
     pub(crate) async fn another(&self) -> Node {
         connect(&*self.store).await
+    }
+
+    /// The store restarts, or another one is promoted in its place, and nothing is lost.
+    pub(crate) async fn promote(&self, session: SessionId) {
+        self.store.promote(session).await;
     }
 
     /// Ends a case that went well.
@@ -124,6 +132,14 @@ impl Recorder {
         self.heard(|heard| {
             let ours = heard.announced.iter().filter(|(id, _)| *id == session);
             ours.flat_map(|(_, announcement)| entries_of(announcement)).collect()
+        })
+    }
+
+    /// What was announced of a session, call by call.
+    pub(crate) fn announcements(&self, session: SessionId) -> Vec<Announcement> {
+        self.heard(|heard| {
+            let ours = heard.announced.iter().filter(|(id, _)| *id == session);
+            ours.map(|(_, announcement)| announcement.clone()).collect()
         })
     }
 

@@ -9,6 +9,7 @@ use watchparty::backend::clock::ClusterClock;
 use watchparty::backend::log::Deliver;
 use watchparty::backend::memory::{Memory, MemorySettings, memory};
 use watchparty::model::history::Retention;
+use watchparty::model::id::SessionId;
 
 use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 
@@ -49,6 +50,11 @@ impl Store for InMemory {
     fn pass(&self, time: Duration) {
         let reference = Duration::from_millis(self.clock.now().0).saturating_add(time);
         self.clock.correct(reference, Duration::ZERO);
+    }
+
+    async fn promote(&self, session: SessionId) {
+        let store = self.store.get().expect("a node is connected");
+        store.restart(session, &store.keep(session));
     }
 
     /// A store in memory leaves nothing behind.

@@ -17,7 +17,7 @@ use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
 use watchparty::model::history::Retention;
-use watchparty::model::id::NodeId;
+use watchparty::model::id::{NodeId, SessionId};
 
 use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 use crate::support::chaos_proxy::ChaosProxy;
@@ -80,6 +80,11 @@ impl Store for OnRedis {
 
     /// Redis has its own clock.
     fn pass(&self, _time: Duration) {}
+
+    async fn promote(&self, _session: SessionId) {
+        // To a script a restart is that `master_replid` is another one.
+        assert_eq!(self.server.cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
+    }
 
     async fn finish(&self) {
         self.stop.cancel();

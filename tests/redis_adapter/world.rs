@@ -151,6 +151,12 @@ impl Node {
         let records = self.announced(session).into_iter().flat_map(|one| one.records);
         records.filter_map(|record| serde_json::from_str(record.data()).ok()).collect()
     }
+
+    /// The data of the entries in the log that are texts.
+    pub(crate) async fn texts_of_log(&self, session: SessionId) -> Vec<String> {
+        let entries = self.read_all(session).await.into_iter();
+        entries.filter_map(|entry| serde_json::from_str(entry.record.data()).ok()).collect()
+    }
 }
 
 /// A Redis and the sessions made on it.

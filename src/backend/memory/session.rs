@@ -144,8 +144,7 @@ impl Session {
     }
 
     /// Models a restart or promotion of the store with this state as what survived: the whole state, if nothing was lost, or an earlier
-    /// clone of it. The adapter itself never restarts.
-    #[cfg(test)]
+    /// clone of it. The adapter itself never restarts; its tests and [`Memory::restart`](super::Memory::restart) do.
     pub(super) fn restart(&mut self) {
         self.restarted = true;
     }
@@ -208,6 +207,12 @@ impl Session {
             }
         };
         Page { history: self.history(), entries }
+    }
+
+    /// The epoch that one step began after `before`, as it is announced; `None` when it did not.
+    pub(super) fn new_epoch(&self, before: Position, now: ClusterMs) -> Option<Announcement> {
+        let (epoch, first) = (self.epoch, before.seq.next());
+        (epoch != before.epoch).then_some(Announcement { epoch, first, ts: now, records: Vec::new() })
     }
 
     /// What one step appended after `before`, as it is announced; `None` when nothing was.
