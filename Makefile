@@ -3,7 +3,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: help run test contract differential clients bench bench-redis bench-idle docs fmt clippy tidy image ci
+.PHONY: help run test contract differential clients sdk bench bench-redis bench-idle docs fmt clippy tidy image ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,7 @@ test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
 	$(MAKE) --no-print-directory clients
+	$(MAKE) --no-print-directory sdk
 
 contract: ## the backend contract over memory and Redis
 	scripts/install-test-deps.sh
@@ -29,6 +30,11 @@ clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against 
 	scripts/install-test-deps.sh
 	cargo build --locked
 	tests/clients/run.sh
+
+sdk: ## the JavaScript SDK: its types, its tests under Node (some against a running gateway), its package and its size
+	scripts/install-test-deps.sh
+	cargo build --locked
+	sdk/test/run.sh
 
 bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
 

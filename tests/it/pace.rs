@@ -85,8 +85,7 @@ async fn a_reader_that_stops_for_20_s_goes_on_where_it_was() {
     let (mut speaker, mut listener) = (session.host().await, session.member().await);
     let (mut slow, _, seq) = raw_member(&session).await;
     flood(&mut speaker, &mut listener).await;
-    // The fault itself is that time passes: the kernel gives a peer up by its own clock.
-    tokio::time::sleep(Duration::from_secs(21)).await;
+    wait::let_pass(Duration::from_secs(21)).await;
     read_on(&mut slow, seq, seq + ENTRIES).await;
     is_pushed_to(&session, &mut slow, seq + ENTRIES).await;
 }
