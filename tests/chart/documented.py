@@ -23,9 +23,7 @@ def page() -> str:
 def rows(name: str) -> list[list[str]]:
     """The cells of the table between `<!-- NAME -->` and `<!-- /NAME -->`, without its two head lines."""
     table = page().split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
-    return [
-        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.strip().splitlines()[2:]
-    ]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.strip().splitlines()[2:]]
 
 
 @cache

@@ -50,7 +50,12 @@ def files_are_as_written() -> list[str]:
 def base_is_complete() -> list[str]:
     """No object of the default render without a file."""
     objects = [each for each in rendering.render(BASE).objects if not rendering.is_hook(each)]
-    stored = [document for path, text in written().items() if path.startswith("base/") for document in yaml.safe_load_all(text)]
+    stored = [
+        document
+        for path, text in written().items()
+        if path.startswith("base/")
+        for document in yaml.safe_load_all(text)
+    ]
     missing = keyed(objects).keys() - keyed(stored).keys()
     return [f"k8s/base lacks {name}" for name in sorted(missing)]
 
@@ -98,9 +103,9 @@ def differences(chart: object, built: object, path: str = "") -> list[str]:
 
 
 OVERLAYS = {
-    "base": lambda: BASE,
-    "overlays/redis": lambda: rendering.values_file("redis"),
-    "overlays/redis-monitored": lambda: rendering.values_file("redis") | MONITORING,
+    "base": BASE,
+    "overlays/redis": rendering.values_file("redis"),
+    "overlays/redis-monitored": rendering.values_file("redis") | MONITORING,
 }
 
 

@@ -19,9 +19,9 @@ class Ledger:
         self.failed = 0
         self.skipped = 0
 
-    def run(self, name: str, check: Callable[[], Iterable[str] | None]) -> None:
+    def run(self, name: str, check: Callable[..., Iterable[str] | None], *arguments: object) -> None:
         try:
-            findings = list(check() or [])
+            findings = list(check(*arguments) or [])
         except Skip as missing:
             self.skipped += 1
             print(f"SKIPPED {name}: {missing}", file=sys.stderr, flush=True)

@@ -35,7 +35,10 @@ COMBINATIONS = {
     ),
     "an admin listener nobody reaches": ({"config": {"ADMIN_ADDR": "127.0.0.1:9090"}}, "out of the kubelet's reach"),
     "one port twice": ({"config": {"ADMIN_ADDR": "0.0.0.0:8080"}}, "name the same port"),
-    "more connections than memory": ({"config": {"CONNECTIONS_MAX": 60000}}, "resources.limits.memory must be at least"),
+    "more connections than memory": (
+        {"config": {"CONNECTIONS_MAX": 60000}},
+        "resources.limits.memory must be at least",
+    ),
     "an HPA without a metric": (
         {**REDIS, "autoscaling": {"enabled": True, "targetCPU": None}},
         "autoscaling needs a metric",
@@ -67,7 +70,10 @@ COMBINATIONS = {
         {"extraEnv": [{"name": "SERVER_API_KEYS", "value": "x"}]},
         "extraEnv: SERVER_API_KEYS is a secret",
     ),
-    "a setting said twice": ({"extraEnv": [{"name": "DRAIN_DELAY", "value": "1"}]}, "DRAIN_DELAY has a value of its own"),
+    "a setting said twice": (
+        {"extraEnv": [{"name": "DRAIN_DELAY", "value": "1"}]},
+        "DRAIN_DELAY has a value of its own",
+    ),
     "a monitor without a port": (
         {"config": {"ADMIN_ADDR": ""}, "serviceMonitor": {"enabled": True}},
         "scrape the admin port",

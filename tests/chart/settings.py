@@ -36,8 +36,10 @@ def schema_names_every_setting() -> list[str]:
     offered = set(schema["properties"]["config"]["properties"])
     wanted = {name for name, secret in documented.settings().items() if not secret} - ELSEWHERE.keys()
     inline = set(schema["properties"]["auth"]["properties"]["inline"]["properties"])
-    found = [f"the schema's config lacks {name}" for name in sorted(wanted - offered)]
-    found += [f"the schema's config has {name}, which is no open setting" for name in sorted(offered - wanted)]
+    found = [f"helm/values.schema.json: config lacks {name}" for name in sorted(wanted - offered)]
+    found += [
+        f"helm/values.schema.json: config has {name}, which is no open setting" for name in sorted(offered - wanted)
+    ]
     found += [f"auth.inline has {name}, which is no secret" for name in sorted(inline) if not is_secret(name)]
     return found
 

@@ -1,4 +1,4 @@
-"""Rules, dashboard and adapter look only at series that exist, by the table of docs/OPERATIONS.md and a live page.
+"""Rules, dashboard and adapter look only at series that exist, by the table of docs/OPERATIONS.md.
 
 Every selector of every expression is read from a parsed tree: the metric, its labels, and the values compared with. The
 other way round, every metric is looked at somewhere, or stands below with the reason why not.
@@ -6,12 +6,8 @@ other way round, every metric is looked at somewhere, or stands below with the r
 
 import json
 import re
-import socket
 import subprocess
 import tempfile
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import promql_parser
@@ -19,9 +15,8 @@ import yaml
 
 import documented
 import rendering
-import settings
 from ledger import Skip
-from place import BINARY, CHART, ROOT, tool
+from place import CHART, ROOT, tool
 
 RULES = CHART / "files" / "alerts.yml"
 TESTS = CHART / "files" / "alerts_test.yml"
@@ -31,7 +26,6 @@ NOT_LOOKED_AT = {
     "process_virtual_memory_bytes": "the allocator reserves freely; resident memory is what counts",
     "process_virtual_memory_max_bytes": "no limit in a container",
 }
-START_S = 30
 
 
 def promtool() -> Path:
@@ -210,7 +204,9 @@ def every_alert_is_shown() -> list[str]:
         found += [] if notes["runbook_url"].endswith(f"docs/OPERATIONS.md#{name.lower()}") else [f"{name}: runbook_url"]
         found += [] if notes["summary"] and notes["description"] else [f"{name} does not say what is wrong"]
         found += [] if rule["labels"]["severity"] in ("critical", "warning") else [f"{name}: severity"]
-    return found + [f"docs/OPERATIONS.md describes {name}, which is no alert" for name in headings if name not in alerts()]
+    return found + [
+        f"docs/OPERATIONS.md describes {name}, which is no alert" for name in headings if name not in alerts()
+    ]
 
 
 def dashboard_is_whole() -> list[str]:
@@ -222,13 +218,19 @@ def dashboard_is_whole() -> list[str]:
         title, grid = panel["title"], panel["gridPos"]
         found += [f"{title}: id {panel['id']} twice"] if panel["id"] in ids else []
         ids.add(panel["id"])
-        for cell in [(x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])]:
+        for cell in [
+            (x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])
+        ]:
             found += [f"{title} covers {cells[cell]}"] if cell in cells else []
             cells[cell] = title
         found += [f"{title} is wider than the page"] if grid["x"] + grid["w"] > 24 else []
         if panel["type"] == "row":
             continue
-        found += [] if panel.get("description") and panel["fieldConfig"]["defaults"].get("unit") else [f"{title}: says too little"]
+        found += (
+            []
+            if panel.get("description") and panel["fieldConfig"]["defaults"].get("unit")
+            else [f"{title}: says too little"]
+        )
         asked = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
         found += [f"{title}: a fixed data source" for each in asked if each["uid"] != "${datasource}"]
         scoped = all("$namespace" in each["expr"] and "$pod" in each["expr"] for each in panel["targets"])
@@ -251,67 +253,3 @@ def adapter_rule_exists() -> list[str]:
     asked = rendering.case("redis-ha").one("HorizontalPodAutoscaler")["spec"]["metrics"][1]["pods"]["metric"]["name"]
     found = [f"no series {name}" for name in series if metric_of(name) is None]
     return found + ([] if asked in series else [f"the HPA asks for {asked}, which the adapter does not serve"])
-
-
-@contextmanager
-def gateway():
-    """A gateway on memory with the chart's default settings but ports of its own: (public, admin) base addresses."""
-    if not BINARY.is_file():
-        raise Skip(f"no gateway at {BINARY}: run `cargo build`; its page is not looked at")
-    ports = [free_port(), free_port()]
-    seen = settings.environment(rendering.case("default")) | {
-        "HOST": "127.0.0.1",
-        "PORT": str(ports[0]),
-        "ADMIN_ADDR": f"127.0.0.1:{ports[1]}",
-        "DRAIN_DELAY": "0",
-        "DRAIN_WINDOW": "0",
-    }
-    with tempfile.TemporaryFile() as log:
-        node = subprocess.Popen([BINARY, "serve"], env=seen, cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        try:
-            public, admin = (f"http://127.0.0.1:{port}" for port in ports)
-            wait_for(node, f"{public}/health/ready", log)
-            yield public, admin
-        finally:
-            node.terminate()
-            node.wait(timeout=START_S)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(node: subprocess.Popen, url: str, log) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and node.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    log.seek(0)
-    raise AssertionError(f"the gateway did not come up:\n{log.read().decode()}")
-
-
-def read(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return answer.read().decode()
-
-
-def live_gateway_agrees() -> list[str]:
-    """Probes, the test pod's verb and the metrics, asked of a running gateway as the chart would ask them."""
-    tester = rendering.case("default").one("Pod")["spec"]["containers"][0]["args"]
-    found = []
-    with gateway() as (public, admin):
-        for probe, base in (("/health/live", admin), ("/health/ready", public)):
-            read(base + probe)
-        done = settings.run_verb([*tester[:-1], public], {})
-        found += [] if done.returncode == 0 else [f"the test pod's command: {done.stdout}{done.stderr}"]
-        page = read(f"{admin}/metrics")
-    exposed = set(re.findall(r"^(\w+)", page, re.MULTILINE))
-    for place, expression in expressions().items():
-        names = {one.name for one in selectors(expression)} - {"up"}
-        found += [f"{place}: the page has no {name}" for name in names if ":" not in name and name not in exposed]
-    return found + run_promtool("check", "metrics", text=page)
