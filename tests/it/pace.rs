@@ -14,7 +14,7 @@ use crate::support::raw::RawClient;
 use crate::support::redis_server::RedisServer;
 use crate::support::session::{Member, TestSession};
 use crate::support::single::metric;
-use crate::support::wait::until;
+use crate::support::wait::{self, until};
 
 /// [`SMALL`] with other values for some settings.
 fn small(other: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
