@@ -162,8 +162,9 @@ impl Relay {
 /// - **Atomic.** One call appends its accepted entries in batch order, with their effects, in one step, and announces them in
 ///   that step: what was announced can be read, and what can be read was announced or will be found by a resync.
 /// - **Epochs.** When the store restarted or was promoted since the last write, the first write of any kind gives the log a new
-///   epoch and adds the old one with the surviving head to the lineage.
-/// - **Kept.** At least the configured number of entries can be read.
+///   epoch, adds the old one with the surviving head to the lineage and announces it before any entry. An ended session takes no
+///   writes, and an empty batch is none.
+/// - **Kept.** What [`Retention`](crate::model::history::Retention) says can be read, and in the long run not much more.
 /// - `publish` answers one [`Published`] for each item, in order. `BackendError::Unknown` leaves it open for the whole batch.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -191,7 +192,7 @@ pub trait Log: Send + Sync {
     async fn relay(&self, session: SessionId, relay: Relay) -> Result<bool, BackendError>;
 }
 
-/// Entries of one append, as announced.
+/// Entries of one append, as announced; or that an epoch begins, without any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// The log's epoch when they were appended.
@@ -200,7 +201,8 @@ pub struct Announcement {
     pub first: Seq,
     /// When the log took them.
     pub ts: ClusterMs,
-    /// The entries.
+    /// The entries. None when an epoch begins, which is told before its first entry, by a step without entries too (a beat): who listens to an
+    /// idle session learns of a restart by it.
     pub records: Vec<Record>,
 }
 

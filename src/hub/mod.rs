@@ -17,6 +17,7 @@
 //! passes into [`Noted`].
 
 pub mod behind;
+pub mod debts;
 pub mod noted;
 pub mod outbox;
 pub mod ring;
@@ -252,7 +253,10 @@ impl Hub {
 impl Deliver for Hub {
     fn announced(&self, session: SessionId, announcement: Announcement) {
         if !self.offer(session, Event::Announced(session, announcement)) {
-            self.door(session).flooded.add(session);
+            let door = self.door(session);
+            door.flooded.add(session);
+            // The shard may have emptied its inbox in between, and would not look before something else comes.
+            let _ = door.inbox.try_send(Event::Look);
         }
     }
 

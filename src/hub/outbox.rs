@@ -12,13 +12,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::debts::Debts;
 use super::ring::Run;
 use super::sink::Sink;
 use super::terms::Terms;
@@ -87,10 +88,7 @@ pub struct Outbox {
     state: Mutex<State>,
     wake: Notify,
     seat: OnceLock<(Seat, Seq)>,
-    /// Answers owed: publishes whose ack has not come back.
-    owed: AtomicU32,
-    /// The reader waits for `owed` to fall.
-    held: AtomicBool,
+    debts: Debts,
     /// The wheel's tick when the peer was last heard, and when it was pinged (0: not waiting for a pong).
     pub(super) heard: AtomicU32,
     pub(super) pinged: AtomicU32,
@@ -113,8 +111,7 @@ impl Outbox {
             state: Mutex::default(),
             wake: Notify::new(),
             seat: OnceLock::new(),
-            owed: AtomicU32::new(0),
-            held: AtomicBool::new(false),
+            debts: Debts::default(),
             heard: AtomicU32::new(0),
             pinged: AtomicU32::new(0),
         })
@@ -184,11 +181,11 @@ impl Outbox {
     pub fn deliver(&self, run: &Run) -> Delivery {
         let mut state = self.lock();
         let Some(cursor) = state.cursor else { return Delivery::Skipped };
-        if run.end.seq <= cursor.seq {
-            return Delivery::Skipped;
-        }
         if state.lagging {
             return Delivery::Lagging;
+        }
+        if run.end.seq <= cursor.seq && run.end.epoch == cursor.epoch {
+            return Delivery::Skipped;
         }
         if run.first != cursor.seq.next() {
             self.set_lagging(&mut state, true);
@@ -204,10 +201,10 @@ impl Outbox {
         Delivery::Sent
     }
 
-    /// Sends a run that was pulled. `false`: it is not the next one (a reset came between).
-    pub fn feed(&self, run: &Run) -> bool {
+    /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between).
+    pub fn feed(&self, from: Position, run: &Run) -> bool {
         let mut state = self.lock();
-        if state.cursor.is_none_or(|cursor| run.first != cursor.seq.next()) {
+        if state.cursor != Some(from) || run.first != from.seq.next() {
             return false;
         }
         self.give(&mut state, run);
@@ -228,12 +225,18 @@ impl Outbox {
         true
     }
 
-    /// A new epoch begins where the listener is: everything after belongs to it. Left alone if it has not come that far.
+    /// A new epoch begins where the listener is: everything after belongs to it. Left alone if it has not come that far. One that is
+    /// further may have seen what the old epoch lost: it asks the log.
     pub fn adopt(&self, at: Position, frame: &Bytes) {
         let mut state = self.lock();
-        if state.cursor.is_some_and(|cursor| cursor.seq == at.seq && cursor.epoch != at.epoch)
-            && !state.lagging
-        {
+        let Some(cursor) = state.cursor else { return };
+        if cursor.epoch == at.epoch || state.lagging {
+            return;
+        }
+        if cursor.seq > at.seq {
+            self.set_lagging(&mut state, true);
+            self.wake.notify_one();
+        } else if cursor.seq == at.seq {
             state.cursor = Some(at);
             let bytes = self.frame("status", Some(at), frame);
             self.put_locked(&mut state, bytes);
@@ -365,28 +368,17 @@ impl Outbox {
         true
     }
 
-    /// Notes that an answer is owed; how many are now.
-    pub fn owe(&self) -> u32 {
-        self.owed.fetch_add(1, Ordering::AcqRel) + 1
+    /// The answers owed to this listener's publishes.
+    #[must_use]
+    pub fn debts(&self) -> &Debts {
+        &self.debts
     }
 
     /// An answer was sent. Wakes the reader if it waits for that.
     pub fn paid(&self) {
-        self.owed.fetch_sub(1, Ordering::AcqRel);
-        if self.held.swap(false, Ordering::AcqRel) {
+        if self.debts.pay() {
             self.wake.notify_one();
         }
-    }
-
-    /// How many answers are owed.
-    #[must_use]
-    pub fn owed(&self) -> u32 {
-        self.owed.load(Ordering::Acquire)
-    }
-
-    /// The reader stops until an answer was sent.
-    pub fn hold(&self) {
-        self.held.store(true, Ordering::Release);
     }
 
     /// Frames a message. `at`: where its reader stands after it, for what a stream is resumed by; none leaves that as it was.

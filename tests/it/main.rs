@@ -31,6 +31,7 @@ mod playback;
 mod redis_restart;
 mod redis_trouble;
 mod repair;
+mod replicated;
 mod resume;
 mod rolling;
 mod sessions;

@@ -28,6 +28,7 @@ const MOST: f64 = 500.0;
 async fn node(history: &str) -> Node {
     let mut settings = SMALL.to_vec();
     settings.push(("HISTORY_ENTRIES", history));
+    settings.push(("HISTORY_AGE", "0"));
     Node::start(&settings).await
 }
 

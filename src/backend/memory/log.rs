@@ -17,6 +17,9 @@ impl Log for Node {
             batch.iter().rev().skip(1).all(|publish| publish.effect.is_none()),
             "a publish with an effect is the last of its batch"
         );
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         let published = self.store.change(session, |session, now| session.publish(batch, now), |_, _| {});
         Ok(published.unwrap_or_else(|| vec![Published::Refused(Refusal::NoSession); batch.len()]))
     }

@@ -32,7 +32,7 @@ impl Log for RedisLog {
             return Ok(Vec::new());
         }
         let call = batch::call(&self.shared, session, batch)?;
-        let answer = self.shared.primary.run(call).await?;
+        let answer = self.shared.primary.commit(session, call).await?;
         batch::read(answer, batch.len())
     }
 

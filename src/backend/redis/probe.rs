@@ -3,7 +3,8 @@
 //! Responsible for readiness ([`Health`]) and for the cluster's clock, which it reads on the way. A marker that Redis took and that did
 //! not come home in 2 s means a deaf subscriber connection, which nothing else would notice: it is torn down. Markers are sent only while
 //! the links stand, and one under way when they fall says nothing: judged as lost it would tear the next connection down, whose
-//! marker would be sent too early again, and so for ever. Not responsible for connections otherwise.
+//! marker would be sent too early again, and so for ever. Where acks wait for replicas, a marker counts once they follow, too.
+//! Not responsible for connections otherwise.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ const READINGS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Home,
-    /// Not sent, or the links fell while it was under way.
+    /// Not sent, or the links fell while it was under way, or too few replicas follow: nothing would be acked.
     Unsent,
     Lost,
 }
@@ -109,11 +110,17 @@ impl Probe {
         tokio::select! {
             Ok(_) = self.returned.wait_for(|newest| *newest >= marker) => {
                 self.meters.probe.record(sent.elapsed().as_secs_f64());
-                Outcome::Home
             }
             // Any change, as a link may be lost and back between two looks.
-            _ = condition.changed() => Outcome::Unsent,
-            () = tokio::time::sleep_until(sent + HOME_WITHIN) => Outcome::Lost,
+            _ = condition.changed() => return Outcome::Unsent,
+            () = tokio::time::sleep_until(sent + HOME_WITHIN) => return Outcome::Lost,
+        }
+        match self.primary.confirm(marker).await {
+            Ok(()) => Outcome::Home,
+            Err(error) => {
+                tracing::debug!(%error, "replicas do not follow");
+                Outcome::Unsent
+            }
         }
     }
 

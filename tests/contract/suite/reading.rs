@@ -3,7 +3,7 @@
 use watchparty::backend::log::{Cut, Most, Page, READ_BYTES};
 use watchparty::model::entry::Seq;
 
-use crate::harness::{HISTORY_ENTRIES, Harness};
+use crate::harness::{HISTORY_BYTES, HISTORY_ENTRIES, Harness};
 use crate::party::{Party, ROOMY, data};
 
 const NONE: [u64; 0] = [];
@@ -61,6 +61,29 @@ pub(crate) async fn the_configured_number_of_entries_is_kept(harness: &Harness) 
     assert_eq!(read(&party, Cut::Before(Seq(first)), 10).await.0, NONE);
     assert_eq!(read(&party, Cut::Before(Seq(first + 2)), 10).await.0, [first, first + 1]);
     assert_eq!(party.snapshot().await.history, page.history);
+}
+
+pub(crate) async fn young_entries_are_kept_beyond_the_number(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let seat = party.join(party.host).await.seat;
+    let total = HISTORY_ENTRIES * 4;
+    party.fill(total).await;
+    let head = party.beat(&[seat]).await.head.expect("there is such a session");
+    let entries = party.entries().await;
+    assert_eq!((entries[0].seq, entries.len() as u64), (Seq(1), head.0), "none is ten minutes old");
+}
+
+pub(crate) async fn a_log_that_is_too_large_keeps_the_number_alone(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let total = HISTORY_ENTRIES * 4;
+    // Twice as much as may be there, all of it young.
+    party.fill_with(total, HISTORY_BYTES * 2 / total).await;
+    let history = party.snapshot().await.history;
+    let kept = history.head.0 - history.first.0 + 1;
+    let bytes = kept * (HISTORY_BYTES * 2 / total) as u64;
+    assert!(kept >= HISTORY_ENTRIES as u64, "at least: {history:?}");
+    // An adapter that trims in steps of 64 may be one step over.
+    assert!(bytes <= HISTORY_BYTES as u64 * 3 / 2, "and no more than fit: {history:?}");
 }
 
 pub(crate) async fn a_page_of_large_entries_ends_early(harness: &Harness) {

@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -95,6 +95,7 @@ struct Counts {
 /// The proxy; ends its listener and all its connections when dropped.
 pub struct ChaosProxy {
     addr: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     plan: watch::Sender<Plan>,
     counts: Arc<Counts>,
     _accept: JoinSet<()>,
@@ -107,9 +108,10 @@ impl ChaosProxy {
         let addr = listener.local_addr().unwrap();
         let plan = watch::Sender::new(Plan::default());
         let counts = Arc::new(Counts::default());
+        let target = Arc::new(Mutex::new(target));
         let mut accept = JoinSet::new();
-        accept.spawn(accept_all(listener, target, plan.subscribe(), Arc::clone(&counts)));
-        ChaosProxy { addr, plan, counts, _accept: accept }
+        accept.spawn(accept_all(listener, Arc::clone(&target), plan.subscribe(), Arc::clone(&counts)));
+        ChaosProxy { addr, target, plan, counts, _accept: accept }
     }
 
     /// [`ChaosProxy::start`] in front of a loopback port.
@@ -143,6 +145,12 @@ impl ChaosProxy {
     /// Resets every connection; new ones pass.
     pub fn reset_connections(&self) {
         self.change(|plan| plan.generation += 1);
+    }
+
+    /// Resets every connection; new ones go to another loopback port, as a failover behind one address makes them.
+    pub fn lead_to(&self, port: u16) {
+        *self.target.lock().unwrap() = SocketAddr::from(([127, 0, 0, 1], port));
+        self.reset_connections();
     }
 
     /// Silence without a RST: connections stay open, new ones are accepted, and no byte comes out on either side.
@@ -239,7 +247,7 @@ impl Drop for Open {
 
 async fn accept_all(
     listener: TcpListener,
-    target: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     plan: watch::Receiver<Plan>,
     counts: Arc<Counts>,
 ) {
@@ -254,6 +262,7 @@ async fn accept_all(
                     continue;
                 }
                 counts.open.fetch_add(1, Ordering::SeqCst);
+                let target = *target.lock().unwrap();
                 connections.spawn(carry(client, target, plan.clone(), Open(Arc::clone(&counts), number)));
             }
             Some(ended) = connections.join_next() => {
