@@ -3,7 +3,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: help run test contract differential clients sdk chart k8s bench bench-redis bench-idle docs fmt clippy tidy image ci
+.PHONY: help run test contract differential clients sdk chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,11 @@ bench-redis: ## microseconds of Redis a message, beside the bare commands
 bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECONDS=…); needs 20000 open files
 	scripts/install-test-deps.sh
 	cargo bench --locked --profile dev --bench redis_idle
+
+# One build of both, so that they share what they depend on; the generator starts the gateway that lies beside it.
+bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

@@ -42,16 +42,16 @@ where
     }
 }
 
+/// Lets time pass, where that is the fault: nothing else may need it.
+pub async fn pass(duration: Duration) {
+    // The kernel and the node judge by their own clocks.
+    tokio::time::sleep(duration).await;
+}
+
 /// Awaits `future` under [`DEADLINE`], and panics with `what` past it.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(DEADLINE, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {DEADLINE:?} in vain for {what}"),
     }
-}
-
-/// Lets time pass where that is the fault itself: clocks that are not ours (the kernel's, a peer's patience) have to run out, or must not.
-/// Never to wait for something to have happened.
-pub async fn let_pass(time: Duration) {
-    tokio::time::sleep(time).await;
 }
