@@ -3,10 +3,10 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: help run test contract clients chart k8s docs fmt clippy tidy image ci
+.PHONY: help run test contract differential clients sdk chart k8s bench bench-redis bench-idle docs fmt clippy tidy image ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## the gateway on http://localhost:8080, in memory; needs only the Rust toolchain (PORT=…, REDIS_URL=…)
 	@echo "WatchParty: http://localhost:$(PORT)/"
@@ -16,15 +16,25 @@ test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
 	$(MAKE) --no-print-directory clients
+	$(MAKE) --no-print-directory sdk
 
 contract: ## the backend contract over memory and Redis
 	scripts/install-test-deps.sh
 	cargo test --locked --test contract
 
+differential: ## random sequences on a real Redis and on the model (DIFFERENTIAL_SEED=… replays, DIFFERENTIAL_TIMES=… searches longer)
+	scripts/install-test-deps.sh
+	cargo test --locked --test differential
+
 clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against a running gateway
 	scripts/install-test-deps.sh
 	cargo build --locked
 	tests/clients/run.sh
+
+sdk: ## the JavaScript SDK: its types, its tests under Node (some against a running gateway), its package and its size
+	scripts/install-test-deps.sh
+	cargo build --locked
+	sdk/test/run.sh
 
 chart: ## the Helm chart, k8s/, rules and dashboard, without a cluster; installs its tools under the target directory
 	cargo build --locked
@@ -32,6 +42,17 @@ chart: ## the Helm chart, k8s/, rules and dashboard, without a cluster; installs
 
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
+
+bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
+
+# Redis is what is measured, so our own side need not be optimised.
+bench-redis: ## microseconds of Redis a message, beside the bare commands
+	scripts/install-test-deps.sh
+	cargo bench --locked --profile dev --bench redis_cost
+
+bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECONDS=…); needs 20000 open files
+	scripts/install-test-deps.sh
+	cargo bench --locked --profile dev --bench redis_idle
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
