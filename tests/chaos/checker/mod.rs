@@ -5,10 +5,29 @@
 //! `faults` says what each fault excuses. Level and fault excuse loss and resets only: nothing excuses silence.
 #![allow(unreachable_pub, reason = "visibility ends at the test binary")]
 
+mod callback;
+mod continuity;
+mod faults;
+mod ghosts;
+mod ledger;
+mod lineage;
+mod nodes;
+mod operations;
+mod order;
+mod origin;
+mod resets;
+mod sameness;
+mod seats;
+#[cfg(test)]
+mod tests;
+mod timing;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::happening::{Entry, Epoch, Happening, MonoUs, Participant, Reason, Seq, Session};
+use ledger::Ledger;
+
+use crate::happening::{Entry, Epoch, Happening, MonoUs, Participant, Reason, Seq, Session};
 
 /// What an ack survives, weakest first; `welcome.durability`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +48,12 @@ pub struct Terms {
     pub silence: Duration,
     /// Entries that can be resumed at least.
     pub kept: u64,
-    /// Bytes one connection's outbox may hold, with the one buffer by which it may be exceeded.
+    /// Bytes a slow connection's outbox may hold, with the one buffer by which it may be exceeded.
     pub outbox_bytes: u64,
+    /// Bytes any other connection's outbox may hold in passing.
+    pub passing_bytes: u64,
+    /// Bytes a node may grow by beyond its outboxes, from its first sample on.
+    pub growth_bytes: u64,
     /// What every deadline grows by on this machine, measured before the run.
     pub slack: Duration,
 }
@@ -155,6 +178,18 @@ pub struct Verdict {
 
 /// Judges a run. `history` may come from many files: it is put in the order of its clock first, lines of one instant stay as they are.
 pub fn check(history: &[Happening], logs: &FinalLogs, terms: &Terms) -> Verdict {
-    let _ = (history, logs, terms);
-    Verdict::default()
+    let ledger = Ledger::new(history, logs);
+    let mut verdict = Verdict::default();
+    operations::check(&ledger, terms, &mut verdict);
+    sameness::check(&ledger, &mut verdict);
+    continuity::check(&ledger, terms, &mut verdict);
+    callback::check(&ledger, &mut verdict);
+    order::check(&ledger, &mut verdict);
+    origin::check(&ledger, &mut verdict);
+    resets::check(&ledger, terms, &mut verdict);
+    seats::check(&ledger, &mut verdict);
+    ghosts::check(&ledger, terms, &mut verdict);
+    nodes::check(&ledger, terms, &mut verdict);
+    timing::measure(&ledger, &mut verdict);
+    verdict
 }
