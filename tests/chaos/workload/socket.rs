@@ -1,0 +1,105 @@
+//! One WebSocket that may fail at any moment: everything that can happen to it is a value.
+//!
+//! tokio-tungstenite, which is not our code. Not responsible for what frames mean (`member`).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// How long an upgrade or a write may take: a frozen node answers neither, and a client has other nodes to try.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What a socket gives.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// A text frame.
+    Frame(String),
+    /// A close frame: code and reason.
+    Closed(u16, String),
+    /// The connection ended without one.
+    Lost,
+}
+
+/// Why a socket did not open.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// Nobody answered, or not in time.
+    Unreachable,
+    /// The upgrade was refused with a status.
+    Refused(u16),
+}
+
+/// Where and as whom to connect.
+pub(crate) struct Hello<'a> {
+    pub(crate) addr: SocketAddr,
+    pub(crate) session: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) resume: Option<(&'a str, u64)>,
+}
+
+/// The socket.
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    /// Opens one and says `hello`.
+    pub(crate) async fn open(hello: &Hello<'_>) -> Result<Socket, NotOpened> {
+        let opening = tokio::time::timeout(PATIENCE, Self::upgrade(hello)).await;
+        let mut socket = opening.unwrap_or(Err(NotOpened::Unreachable))?;
+        let mut frame = json!({"type": "hello", "token": hello.token});
+        if let Some((epoch, seq)) = hello.resume {
+            frame["resume"] = json!({"epoch": epoch, "seq": seq});
+        }
+        if socket.send(&frame).await { Ok(socket) } else { Err(NotOpened::Unreachable) }
+    }
+
+    async fn upgrade(hello: &Hello<'_>) -> Result<Socket, NotOpened> {
+        let url = format!("ws://{}/ws/{}", hello.addr, hello.session);
+        let request = url.into_client_request().expect("an address of ours is an address");
+        let stream = TcpStream::connect(hello.addr).await.map_err(|_| NotOpened::Unreachable)?;
+        stream.set_nodelay(true).map_err(|_| NotOpened::Unreachable)?;
+        match tokio_tungstenite::client_async(request, stream).await {
+            Ok((socket, _)) => Ok(Socket(socket)),
+            Err(Error::Http(response)) => Err(NotOpened::Refused(response.status().as_u16())),
+            Err(_) => Err(NotOpened::Unreachable),
+        }
+    }
+
+    /// Whether it was taken by the kernel in time; it may not arrive all the same.
+    pub(crate) async fn send(&mut self, frame: &Value) -> bool {
+        let sending = self.0.send(Message::text(frame.to_string()));
+        matches!(tokio::time::timeout(PATIENCE, sending).await, Ok(Ok(())))
+    }
+
+    /// The next thing that happens to it.
+    pub(crate) async fn next(&mut self) -> Given {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Text(text))) => return Given::Frame(text.as_str().to_owned()),
+                Some(Ok(Message::Close(Some(close)))) => {
+                    return Given::Closed(close.code.into(), close.reason.to_string());
+                }
+                Some(Ok(Message::Close(None))) => return Given::Closed(1005, String::new()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Given::Lost,
+            }
+        }
+    }
+
+    /// Says goodbye and does not wait for the answer.
+    pub(crate) async fn close(mut self) {
+        // A peer that is gone needs no goodbye.
+        let _ = tokio::time::timeout(PATIENCE, self.0.close(None)).await;
+    }
+
+    /// Ends with a RST and no goodbye, as a machine that died.
+    pub(crate) fn vanish(self) {
+        // Fails for a socket that is gone already.
+        let _ = self.0.get_ref().set_zero_linger();
+    }
+}
