@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::outgoing::{Learnt, Outgoing};
-use super::socket::{Given, Hello, NotOpened, Socket};
+use super::outgoing::Outgoing;
+use super::socket::{Given, Hello, Socket};
 use super::standing::Standing;
-use crate::journal::Voice;
+use crate::happening::{Kind, Participant, Position, Seq};
+use crate::journal::{self, Voice, kind_of};
 use crate::support::lasting;
 
 /// Between two attempts to connect, doubled with each failure up to the second.
@@ -76,9 +77,9 @@ pub(crate) struct Member {
     door: usize,
     rng: fastrand::Rng,
     book: Outgoing,
-    position: Option<(String, u64)>,
+    position: Option<Position>,
     /// The newest number of each author that the application was shown.
-    shown: HashMap<String, u64>,
+    shown: HashMap<Participant, u64>,
     failures: u32,
     said_last: bool,
     voice: Voice,
@@ -135,44 +136,55 @@ impl Member {
     }
 
     async fn visit(&mut self) -> Next {
-        let connection = self.voice.opening();
-        let resume = self.position.clone();
+        let resume = self.position;
         let hello = Hello {
             addr: self.addresses[self.door],
             session: &self.who.session,
             token: &self.who.token,
-            resume: resume.as_ref().map(|(epoch, seq)| (epoch.as_str(), *seq)),
+            resume: resume.map(|at| (at.epoch.0.to_string(), at.seq.0)),
         };
-        let mut socket = match Socket::open(&hello).await {
-            Ok(socket) => socket,
-            Err(why) => {
-                self.voice.not_opened(connection, self.door, &why);
-                return self.elsewhere(if matches!(why, NotOpened::Refused(404)) { 1 } else { 0 });
-            }
-        };
-        self.voice.opened(connection, self.door, resume.as_ref());
-        let next = self.stay(connection, &mut socket).await;
-        self.book.disconnected();
+        // A node that does not open the door: nothing was said and nothing heard, so there is nothing to write down.
+        let Some(mut socket) = Socket::open(&hello).await else { return self.elsewhere() };
+        self.voice.opened(self.door, resume);
+        let left = self.stay(resume, &mut socket).await;
+        for n in self.book.disconnected() {
+            self.voice.unknown(n);
+        }
         self.standing.away();
-        match next {
+        match left {
             Left::Closed(code, reason) => {
-                self.voice.closed(connection, code, &reason);
+                self.voice.closed(code, &reason);
                 self.after_close(code, &reason)
             }
-            Left::GoneAway(code) => {
-                self.voice.left(connection, code);
-                match code {
-                    1000 => socket.close().await,
-                    _ => socket.vanish(),
-                }
+            Left::Gone => {
+                self.go(socket).await;
                 Next::Return(Duration::from_millis(self.rng.u64(100..1500)))
             }
         }
     }
 
+    /// Goes in one of three ways: without a word, with a close, or giving the seat up.
+    async fn go(&mut self, mut socket: Socket) {
+        match self.rng.u8(..3) {
+            0 => {
+                self.voice.closed(1006, "vanished");
+                socket.vanish();
+            }
+            1 => {
+                self.voice.closed(1000, "closed");
+                socket.close().await;
+            }
+            _ => {
+                self.voice.closed(1000, "left");
+                socket.send(&json!({"type": "leave"})).await;
+                socket.close().await;
+            }
+        }
+    }
+
     /// Another node, a little later.
-    fn elsewhere(&mut self, least: u32) -> Next {
-        self.failures = (self.failures + 1).max(least);
+    fn elsewhere(&mut self) -> Next {
+        self.failures += 1;
         self.door = (self.door + 1) % self.addresses.len();
         let longest = BACKOFF.0.saturating_mul(1 << self.failures.min(6)).min(BACKOFF.1);
         Next::Return(longest.mul_f64(0.5 + 0.5 * self.rng.f64()))
@@ -187,15 +199,17 @@ impl Member {
             }
             1012 | 1013 | 4429 => {
                 let named = reason.rsplit_once('=').and_then(|(_, delay)| delay.parse().ok());
-                let Next::Return(least) = self.elsewhere(0) else { return Next::Stop };
-                Next::Return(named.map_or(least, Duration::from_millis))
+                match (self.elsewhere(), named) {
+                    (Next::Return(_), Some(delay)) => Next::Return(Duration::from_millis(delay)),
+                    (next, _) => next,
+                }
             }
             // 1006, 1011 and 4408: resume.
-            _ => self.elsewhere(0),
+            _ => self.elsewhere(),
         }
     }
 
-    async fn stay(&mut self, connection: u64, socket: &mut Socket) -> Left {
+    async fn stay(&mut self, resume: Option<Position>, socket: &mut Socket) -> Left {
         let habit = self.who.habit.clone();
         let mut beat = tokio::time::interval(habit.every.unwrap_or(Duration::from_millis(250)));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -207,22 +221,20 @@ impl Member {
                 given = socket.next() => match given {
                     Given::Frame(text) => {
                         heard = Instant::now();
-                        if self.take(connection, &text).is_none() {
-                            return Left::Closed(1006, "a frame that is no frame of ours".to_owned());
-                        }
+                        assert!(self.take(resume, &text).is_some(), "no frame of the protocol: {text}");
                     }
                     Given::Closed(code, reason) => return Left::Closed(code, reason),
                     Given::Lost => return Left::Closed(1006, String::new()),
                 },
                 _ = beat.tick() => self.beat(),
-                changed = stage.changed() => if changed.is_err() { return Left::GoneAway(1006) },
+                changed = stage.changed() => if changed.is_err() { return Left::Gone },
             }
-            if self.standing.is_seated() && !self.send_all(connection, socket).await {
+            if self.standing.is_seated() && !self.send_all(socket).await {
                 return Left::Closed(1006, "a send failed".to_owned());
             }
             let now = Instant::now();
             if *stage.borrow() == Stage::Over {
-                return Left::GoneAway(1006);
+                return Left::Gone;
             }
             if heard + habit.patience < now {
                 return Left::Closed(1006, "silent for too long".to_owned());
@@ -233,7 +245,7 @@ impl Member {
                 let _ = socket.send(&json!({"type": "ping", "id": "alive", "data": {"t0": 0}})).await;
             }
             if until.is_some_and(|until| until < now) && *stage.borrow() == Stage::Talk {
-                return Left::GoneAway(if self.rng.bool() { 1000 } else { 1006 });
+                return Left::Gone;
             }
         }
     }
@@ -253,9 +265,8 @@ impl Member {
         if speaks {
             let padding: String =
                 std::iter::repeat_with(|| self.rng.alphanumeric()).take(self.who.habit.padding).collect();
-            let text = format!("{:x} {padding}", self.rng.u64(..));
-            let n = self.book.write(text.clone());
-            self.voice.wrote(n, &text);
+            // Unique in its session: the author, and a count by the dice.
+            self.book.write(format!("{} {:x} {padding}", self.who.id, self.rng.u64(..)));
         }
         self.note_debts();
     }
@@ -266,11 +277,14 @@ impl Member {
         self.standing.quiet(*self.stage.borrow() != Stage::Talk && said && self.book.is_settled());
     }
 
-    async fn send_all(&mut self, connection: u64, socket: &mut Socket) -> bool {
+    async fn send_all(&mut self, socket: &mut Socket) -> bool {
         while let Some(attempt) = self.book.attempt(Instant::now()) {
-            self.voice.sent(connection, attempt.n);
-            let data = json!({"text": attempt.text});
-            let frame = json!({"type": "chat", "id": attempt.id.to_string(), "n": attempt.n, "data": data});
+            self.voice.sent(attempt.n, &attempt.text);
+            let (kind, data) = match kind_of(&attempt.text) {
+                Kind::Event => ("event", json!({"topic": "large", "body": attempt.text})),
+                _ => ("chat", json!({"text": attempt.text})),
+            };
+            let frame = json!({"type": kind, "id": attempt.id.to_string(), "n": attempt.n, "data": data});
             if !socket.send(&frame).await {
                 return false;
             }
@@ -279,84 +293,79 @@ impl Member {
     }
 
     /// A frame from the node; `None` when it is none of the protocol's.
-    fn take(&mut self, connection: u64, text: &str) -> Option<()> {
+    fn take(&mut self, resume: Option<Position>, text: &str) -> Option<()> {
         let frame: Value = serde_json::from_str(text).ok()?;
-        if let Some(seq) = frame["seq"].as_u64() {
-            self.take_entry(connection, seq, &frame, text);
-            return Some(());
+        if frame["seq"].is_u64() {
+            return self.take_entry(&frame, text);
         }
         let data = &frame["data"];
         match frame["type"].as_str()? {
-            "welcome" => self.take_welcome(connection, data)?,
+            "welcome" => self.take_welcome(resume, data)?,
             "reset" => {
-                self.voice.reset(connection, data);
-                self.stand_at(data)?;
+                self.voice.reset(data)?;
+                self.stand_at(data, None)?;
             }
             "status" => {
-                self.voice.status(connection, data);
-                if let Some(epoch) = data["epoch"].as_str() {
-                    let seq = self.position.as_ref().map_or(0, |(_, seq)| *seq);
-                    self.position = Some((epoch.to_owned(), seq));
+                self.voice.status(data)?;
+                if let (Some(epoch), Some(at)) = (journal::epoch(&data["epoch"]), &mut self.position) {
+                    at.epoch = epoch;
                 }
             }
             "ack" => {
                 let n = frame["n"].as_u64()?;
-                self.voice.acked(connection, n, data);
+                self.voice.acked(n, data)?;
                 self.book.acked(attempt(&frame)?, n);
-                self.standing.acked_at(data["seq"].as_u64()?);
                 self.note_debts();
             }
-            "error" => self.take_error(connection, &frame)?,
+            "error" => self.take_error(&frame)?,
+            "goaway" => self.voice.said_goaway(),
             _ => {}
         }
         Some(())
     }
 
-    fn take_entry(&mut self, connection: u64, seq: u64, frame: &Value, text: &str) {
-        let author = frame["from"].as_str().zip(frame["n"].as_u64());
-        let is_new = author.is_none_or(|(from, n)| self.shown.get(from).is_none_or(|newest| *newest < n));
-        if let Some((from, n)) = author.filter(|_| is_new) {
-            self.shown.insert(from.to_owned(), n);
+    fn take_entry(&mut self, frame: &Value, text: &str) -> Option<()> {
+        let at = self.position.as_mut()?;
+        let entry = self.voice.received(at.epoch, frame, text)?;
+        at.seq = entry.at.seq;
+        self.standing.heard(at.seq.0);
+        let number = entry.author.zip(entry.n);
+        let is_new = number.is_none_or(|(author, n)| self.shown.get(&author).is_none_or(|newest| *newest < n));
+        if is_new {
+            self.shown.extend(number);
+            self.voice.delivered(&entry);
         }
-        self.voice.received(connection, frame, text, is_new);
-        if let Some((_, at)) = &mut self.position {
-            *at = seq;
-        }
-        self.standing.heard(seq);
+        Some(())
     }
 
-    fn take_welcome(&mut self, connection: u64, data: &Value) -> Option<()> {
+    fn take_welcome(&mut self, resume: Option<Position>, data: &Value) -> Option<()> {
         self.failures = 0;
-        let learnt = self.book.connected(data["last_n"].as_u64()?);
-        self.voice.welcomed(connection, data);
-        self.note_learnt(connection, data["last_n"].as_u64()?, &learnt);
-        let (epoch, head) = (data["epoch"].as_str()?, data["head"].as_u64()?);
-        let kept = self.position.as_ref().map(|(_, seq)| *seq).filter(|_| data["recovered"] == true);
-        self.position = Some((epoch.to_owned(), kept.unwrap_or(head)));
-        self.standing.seated(kept.unwrap_or(head));
+        self.voice.welcomed(data, resume)?;
+        self.book.connected(data["last_n"].as_u64()?);
+        let kept = resume.map(|at| at.seq).filter(|_| data["recovered"] == true);
+        self.stand_at(data, kept)?;
         self.note_debts();
         Some(())
     }
 
-    fn stand_at(&mut self, data: &Value) -> Option<()> {
-        let (epoch, head) = (data["epoch"].as_str()?, data["head"].as_u64()?);
-        self.position = Some((epoch.to_owned(), head));
-        self.standing.seated(head);
+    /// Stands where a snapshot says, or where they stood before if everything since then follows.
+    fn stand_at(&mut self, data: &Value, kept: Option<Seq>) -> Option<()> {
+        let (epoch, head) = (journal::epoch(&data["epoch"])?, Seq(data["head"].as_u64()?));
+        let seq = kept.unwrap_or(head);
+        self.position = Some(Position { epoch, seq });
+        self.standing.seated(seq.0);
         Some(())
     }
 
-    fn take_error(&mut self, connection: u64, frame: &Value) -> Option<()> {
+    fn take_error(&mut self, frame: &Value) -> Option<()> {
         let data = &frame["data"];
-        let (n, id) = (frame["n"].as_u64()?, attempt(frame)?);
-        self.voice.refused(connection, n, data);
+        // An answer to the question whether the node is alive has no number.
+        let (Some(n), Some(id)) = (frame["n"].as_u64(), attempt(frame)) else { return Some(()) };
+        self.voice.refused(n, data)?;
         match data["code"].as_str()? {
-            "gap" => {
-                let last_n = data["last_n"].as_u64()?;
-                let learnt = self.book.gap(id, last_n);
-                self.note_learnt(connection, last_n, &learnt);
-            }
+            "gap" => drop(self.book.gap(id, data["last_n"].as_u64()?)),
             // The connection that holds the seat is another one, or none: the close follows, and with it the resume.
-            "stale" => {}
+            "stale" => self.book.answered(id),
             _ => {
                 let after = Duration::from_millis(data["retry_after_ms"].as_u64().unwrap_or(500));
                 self.book.unavailable(id, after, Instant::now());
@@ -365,12 +374,6 @@ impl Member {
         self.note_debts();
         Some(())
     }
-
-    fn note_learnt(&self, connection: u64, last_n: u64, learnt: &Learnt) {
-        if !learnt.again.is_empty() || !learnt.gone.is_empty() {
-            self.voice.told_lost(connection, last_n, learnt);
-        }
-    }
 }
 
 /// How a visit ended.
@@ -378,7 +381,7 @@ enum Left {
     /// By the other side, or by nobody: 1006.
     Closed(u16, String),
     /// By us.
-    GoneAway(u16),
+    Gone,
 }
 
 /// The attempt an answer answers.

@@ -77,11 +77,6 @@ impl Outgoing {
         self.queue.is_empty() && self.flight.is_empty() && self.unacked() == 0
     }
 
-    /// When it may go on after a refusal.
-    pub(crate) fn paused_until(&self) -> Option<Instant> {
-        self.paused_until.filter(|_| !self.queue.is_empty())
-    }
-
     /// The next to send now.
     pub(crate) fn attempt(&mut self, now: Instant) -> Option<Attempt> {
         if self.flight.len() >= IN_FLIGHT || self.paused_until.is_some_and(|until| now < until) {
@@ -96,14 +91,18 @@ impl Outgoing {
 
     /// A connection began, and the log's newest number of ours is `last_n`.
     pub(crate) fn connected(&mut self, last_n: u64) -> Learnt {
-        self.flight.clear();
         self.rewind(last_n)
     }
 
-    /// The connection is gone: what was in flight is unknown, and stays unacked.
-    pub(crate) fn disconnected(&mut self) {
-        self.flight.clear();
+    /// Another answer of no consequence: the attempt is over.
+    pub(crate) fn answered(&mut self, attempt: u64) {
+        self.flight.remove(&attempt);
+    }
+
+    /// The connection is gone: what was in flight is unknown, and stays unacked. The numbers of those messages, one for each attempt.
+    pub(crate) fn disconnected(&mut self) -> Vec<u64> {
         self.era = self.attempts + 1;
+        std::mem::take(&mut self.flight).into_values().collect()
     }
 
     /// An ack.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 /// How long an upgrade or a write may take: a frozen node answers neither, and a client has other nodes to try.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -26,48 +26,35 @@ pub(crate) enum Given {
     Lost,
 }
 
-/// Why a socket did not open.
-#[derive(Debug)]
-pub(crate) enum NotOpened {
-    /// Nobody answered, or not in time.
-    Unreachable,
-    /// The upgrade was refused with a status.
-    Refused(u16),
-}
-
 /// Where and as whom to connect.
 pub(crate) struct Hello<'a> {
     pub(crate) addr: SocketAddr,
     pub(crate) session: &'a str,
     pub(crate) token: &'a str,
-    pub(crate) resume: Option<(&'a str, u64)>,
+    pub(crate) resume: Option<(String, u64)>,
 }
 
 /// The socket.
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
-    /// Opens one and says `hello`.
-    pub(crate) async fn open(hello: &Hello<'_>) -> Result<Socket, NotOpened> {
-        let opening = tokio::time::timeout(PATIENCE, Self::upgrade(hello)).await;
-        let mut socket = opening.unwrap_or(Err(NotOpened::Unreachable))?;
+    /// Opens one and says `hello`; none when nobody answers in time, or with anything but an open door.
+    pub(crate) async fn open(hello: &Hello<'_>) -> Option<Socket> {
+        let mut socket = tokio::time::timeout(PATIENCE, Self::upgrade(hello)).await.ok()??;
         let mut frame = json!({"type": "hello", "token": hello.token});
-        if let Some((epoch, seq)) = hello.resume {
+        if let Some((epoch, seq)) = &hello.resume {
             frame["resume"] = json!({"epoch": epoch, "seq": seq});
         }
-        if socket.send(&frame).await { Ok(socket) } else { Err(NotOpened::Unreachable) }
+        socket.send(&frame).await.then_some(socket)
     }
 
-    async fn upgrade(hello: &Hello<'_>) -> Result<Socket, NotOpened> {
+    async fn upgrade(hello: &Hello<'_>) -> Option<Socket> {
         let url = format!("ws://{}/ws/{}", hello.addr, hello.session);
         let request = url.into_client_request().expect("an address of ours is an address");
-        let stream = TcpStream::connect(hello.addr).await.map_err(|_| NotOpened::Unreachable)?;
-        stream.set_nodelay(true).map_err(|_| NotOpened::Unreachable)?;
-        match tokio_tungstenite::client_async(request, stream).await {
-            Ok((socket, _)) => Ok(Socket(socket)),
-            Err(Error::Http(response)) => Err(NotOpened::Refused(response.status().as_u16())),
-            Err(_) => Err(NotOpened::Unreachable),
-        }
+        let stream = TcpStream::connect(hello.addr).await.ok()?;
+        stream.set_nodelay(true).ok()?;
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.ok()?;
+        Some(Socket(socket))
     }
 
     /// Whether it was taken by the kernel in time; it may not arrive all the same.

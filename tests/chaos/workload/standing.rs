@@ -20,7 +20,6 @@ struct State {
     phase: Phase,
     at: u64,
     quiet: bool,
-    acked: u64,
 }
 
 /// The standing of one client.
@@ -29,7 +28,7 @@ pub(crate) struct Standing(Mutex<State>);
 
 impl Default for Standing {
     fn default() -> Standing {
-        Standing(Mutex::new(State { phase: Phase::Away, at: 0, quiet: false, acked: 0 }))
+        Standing(Mutex::new(State { phase: Phase::Away, at: 0, quiet: false }))
     }
 }
 
@@ -59,10 +58,6 @@ impl Standing {
         self.with(|state| state.quiet = quiet);
     }
 
-    pub(crate) fn acked_at(&self, seq: u64) {
-        self.with(|state| state.acked = state.acked.max(seq));
-    }
-
     pub(crate) fn phase(&self) -> Phase {
         self.with(|state| state.phase)
     }
@@ -74,11 +69,6 @@ impl Standing {
     /// The number up to which they have everything.
     pub(crate) fn at(&self) -> u64 {
         self.with(|state| state.at)
-    }
-
-    /// The highest number one of their messages was acked at.
-    pub(crate) fn acked(&self) -> u64 {
-        self.with(|state| state.acked)
     }
 
     /// Whether nothing more is to be expected of them: silent and seated, or gone for good.
