@@ -5,10 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Gateway;
+use crate::backend::error::BackendError;
 use crate::backend::log::{Cut, Deliver, Page};
 use crate::hub::Room;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::ring::{Encoder, Pull};
+use crate::metrics::label::ResetReason;
 use crate::model::entry::{Entry, Position};
 use crate::model::history::Continuity;
 use crate::protocol::close::Ending;
@@ -41,7 +43,7 @@ impl Gateway {
     }
 
     /// Feeds a lagging listener until it has caught up, is ended, or has something to write first.
-    async fn pull(&self, room: &Room, outbox: &Outbox) {
+    async fn pull(self: &Arc<Self>, room: &Room, outbox: &Outbox) {
         loop {
             let todo = outbox.todo();
             let Some(cursor) = outbox.cursor() else { return };
@@ -54,46 +56,43 @@ impl Gateway {
             };
             match pull {
                 Pull::Run(run) => {
-                    if outbox.feed(&run) {
+                    if outbox.feed(cursor, &run) {
                         self.count_replayed(cursor, run.end);
                     }
                 }
-                Pull::UpToDate => {
-                    outbox.settle();
-                    // The shard appends to the ring before it pushes: what it left out while the flag stood is there by now.
-                    let end = room.ring.lock().unwrap_or_else(PoisonError::into_inner).end();
-                    if end.is_none_or(|end| end.seq <= cursor.seq) {
-                        return;
-                    }
-                    outbox.lag();
-                }
-                Pull::TooOld => self.pull_from_log(room, outbox, cursor).await,
+                Pull::UpToDate => settle(room, outbox, cursor),
+                Pull::AskLog => self.pull_from_log(room, outbox, cursor).await,
             }
         }
     }
 
-    async fn pull_from_log(&self, room: &Room, outbox: &Outbox, cursor: Position) {
+    async fn pull_from_log(self: &Arc<Self>, room: &Room, outbox: &Outbox, cursor: Position) {
         match self.parts.backend.log.read(room.session, Cut::After(cursor.seq), PULL_ENTRIES).await {
-            Ok(Some(page)) => self.feed_page(room, outbox, cursor, &page),
+            Ok(Some(page)) => match page.history.continuity(cursor) {
+                Continuity::Holds if page.history.head <= cursor.seq => settle(room, outbox, cursor),
+                Continuity::Holds => self.feed_page(outbox, cursor, &page),
+                Continuity::Trimmed => outbox.finish(Closing::Ours(Ending::TooSlow)),
+                Continuity::Diverged => self.put_back(room, outbox, ResetReason::Diverged).await,
+                Continuity::UnknownEpoch => self.put_back(room, outbox, ResetReason::UnknownEpoch).await,
+            },
             Ok(None) => outbox.finish(Closing::Ours(Ending::NoSession)),
-            Err(error) => {
-                tracing::debug!(%error, "log not readable for a lagging listener");
-                tokio::time::sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
-            }
+            Err(error) => again_later(&error).await,
         }
     }
 
-    fn feed_page(&self, room: &Room, outbox: &Outbox, cursor: Position, page: &Page) {
-        match page.history.continuity(cursor) {
-            Continuity::Holds => {}
-            Continuity::Trimmed => return outbox.finish(Closing::Ours(Ending::TooSlow)),
-            Continuity::Diverged | Continuity::UnknownEpoch => {
-                // The room has to find that out for everybody; its reset reaches this listener too.
-                outbox.settle();
+    /// Tells a listener alone that it saw what the log lost. Its room may stand before the loss and have nothing to be told.
+    async fn put_back(self: &Arc<Self>, room: &Room, outbox: &Outbox, reason: ResetReason) {
+        match self.read_reset(room.session, reason).await {
+            Ok(Some((frame, history))) => {
+                outbox.reset(history.position(), &frame);
                 self.parts.hub.interrupted(Some(room.session));
-                return;
             }
+            Ok(None) => outbox.finish(Closing::Ours(Ending::NoSession)),
+            Err(error) => again_later(&error).await,
         }
+    }
+
+    fn feed_page(&self, outbox: &Outbox, cursor: Position, page: &Page) {
         let mut at = cursor;
         let last = outbox.last_wanted();
         let wanted = |entry: &&Entry| last.is_none_or(|last| entry.seq <= last);
@@ -108,7 +107,7 @@ impl Gateway {
                 encoder.push(epoch, entry);
                 at = Position { epoch, seq: entry.seq };
             }
-            if !encoder.finish().is_some_and(|run| outbox.feed(&run)) {
+            if !encoder.finish().is_some_and(|run| outbox.feed(from, &run)) {
                 return;
             }
             self.count_replayed(from, at);
@@ -122,6 +121,21 @@ impl Gateway {
     fn count_replayed(&self, from: Position, to: Position) {
         self.parts.metrics.fan_out.recovered_entries.increment(to.seq.0.saturating_sub(from.seq.0));
     }
+}
+
+/// The listener believes that it has caught up; looks once more, as the room may have moved meanwhile.
+fn settle(room: &Room, outbox: &Outbox, cursor: Position) {
+    outbox.settle();
+    // The shard appends to the ring before it pushes: what it left out while the flag stood is there by now.
+    let end = room.ring.lock().unwrap_or_else(PoisonError::into_inner).end();
+    if end.is_some_and(|end| end.seq > cursor.seq) {
+        outbox.lag();
+    }
+}
+
+async fn again_later(error: &BackendError) {
+    tracing::debug!(%error, "log not readable for a lagging listener");
+    tokio::time::sleep(RETRY.mul_f64(0.5 + fastrand::f64())).await;
 }
 
 /// Waits for a pull under way, and forgets it when it is done.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -13,7 +14,7 @@ use crate::backend::log::Cut;
 use crate::hub::Repair;
 use crate::metrics::label::{Label as _, ResetReason};
 use crate::model::entry::Position;
-use crate::model::history::Continuity;
+use crate::model::history::{Continuity, History};
 use crate::model::id::SessionId;
 use crate::protocol::outbound::{Reset, SessionView, Slots};
 
@@ -59,8 +60,24 @@ impl Gateway {
             Continuity::Diverged => ResetReason::Diverged,
             Continuity::UnknownEpoch => ResetReason::UnknownEpoch,
         };
+        Ok(match self.read_reset(session, reason).await? {
+            Some((frame, history)) => Repair::Reset { frame, history },
+            None => Repair::Gone,
+        })
+    }
+
+    /// What a listener is told whose past is not the log's, and where it goes on.
+    pub(super) async fn read_reset(
+        self: &Arc<Self>,
+        session: SessionId,
+        reason: ResetReason,
+    ) -> Result<Option<(Bytes, History)>, BackendError> {
+        // A beat without seats writes nothing but an epoch that is due. If nobody wrote since a tail was lost, the log is still
+        // under the epoch it was lost in, and nobody may stand in one epoch before and after the loss: a number would have two meanings.
+        let lease = self.parts.config.sessions.participant_lease;
+        self.parts.backend.membership.beat(session, &[], lease).await?;
         let Some(snapshot) = self.parts.backend.membership.snapshot(session, ROSTER).await? else {
-            return Ok(Repair::Gone);
+            return Ok(None);
         };
         tracing::warn!(reason = reason.value(), "continuity broke, listeners are reset");
         self.parts.metrics.fan_out.resets.get(reason).increment(1);
@@ -77,6 +94,6 @@ impl Gateway {
             now_ms: self.now(),
         }
         .encode();
-        Ok(Repair::Reset { frame, history: snapshot.history })
+        Ok(Some((frame, snapshot.history)))
     }
 }

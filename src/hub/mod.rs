@@ -252,7 +252,10 @@ impl Hub {
 impl Deliver for Hub {
     fn announced(&self, session: SessionId, announcement: Announcement) {
         if !self.offer(session, Event::Announced(session, announcement)) {
-            self.door(session).flooded.add(session);
+            let door = self.door(session);
+            door.flooded.add(session);
+            // The shard may have emptied its inbox in between, and would not look before something else comes.
+            let _ = door.inbox.try_send(Event::Look);
         }
     }
 

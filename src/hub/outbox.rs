@@ -184,11 +184,11 @@ impl Outbox {
     pub fn deliver(&self, run: &Run) -> Delivery {
         let mut state = self.lock();
         let Some(cursor) = state.cursor else { return Delivery::Skipped };
-        if run.end.seq <= cursor.seq {
-            return Delivery::Skipped;
-        }
         if state.lagging {
             return Delivery::Lagging;
+        }
+        if run.end.seq <= cursor.seq && run.end.epoch == cursor.epoch {
+            return Delivery::Skipped;
         }
         if run.first != cursor.seq.next() {
             self.set_lagging(&mut state, true);
@@ -204,10 +204,10 @@ impl Outbox {
         Delivery::Sent
     }
 
-    /// Sends a run that was pulled. `false`: it is not the next one (a reset came between).
-    pub fn feed(&self, run: &Run) -> bool {
+    /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between).
+    pub fn feed(&self, from: Position, run: &Run) -> bool {
         let mut state = self.lock();
-        if state.cursor.is_none_or(|cursor| run.first != cursor.seq.next()) {
+        if state.cursor != Some(from) || run.first != from.seq.next() {
             return false;
         }
         self.give(&mut state, run);
@@ -228,12 +228,18 @@ impl Outbox {
         true
     }
 
-    /// A new epoch begins where the listener is: everything after belongs to it. Left alone if it has not come that far.
+    /// A new epoch begins where the listener is: everything after belongs to it. Left alone if it has not come that far. One that is
+    /// further may have seen what the old epoch lost: it asks the log.
     pub fn adopt(&self, at: Position, frame: &Bytes) {
         let mut state = self.lock();
-        if state.cursor.is_some_and(|cursor| cursor.seq == at.seq && cursor.epoch != at.epoch)
-            && !state.lagging
-        {
+        let Some(cursor) = state.cursor else { return };
+        if cursor.epoch == at.epoch || state.lagging {
+            return;
+        }
+        if cursor.seq > at.seq {
+            self.set_lagging(&mut state, true);
+            self.wake.notify_one();
+        } else if cursor.seq == at.seq {
             state.cursor = Some(at);
             let bytes = self.frame("status", Some(at), frame);
             self.put_locked(&mut state, bytes);

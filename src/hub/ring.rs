@@ -41,8 +41,8 @@ pub enum Pull {
     Run(Run),
     /// The listener has everything.
     UpToDate,
-    /// The next entry is older than the ring: the log has it.
-    TooOld,
+    /// The log has to say: the next entry is older than the ring, or the ring cannot tell whether the listener saw what is before it.
+    AskLog,
 }
 
 impl Ring {
@@ -79,12 +79,15 @@ impl Ring {
     #[must_use]
     pub fn after(&self, cursor: Position, framing: Framing, budget: usize, last: Option<Seq>) -> Pull {
         let Some(end) = self.end else { return Pull::UpToDate };
+        if !self.knows(cursor, end) {
+            return Pull::AskLog;
+        }
         if cursor.seq >= end.seq {
             return Pull::UpToDate;
         }
-        let Some((_, oldest)) = self.items.front() else { return Pull::TooOld };
+        let Some((_, oldest)) = self.items.front() else { return Pull::AskLog };
         if cursor.seq.next() < oldest.seq {
-            return Pull::TooOld;
+            return Pull::AskLog;
         }
         let skip = usize::try_from(cursor.seq.next().0 - oldest.seq.0).unwrap_or(usize::MAX);
         let mut encoder = Encoder::new(framing, cursor);
@@ -98,6 +101,19 @@ impl Ring {
             }
         }
         encoder.finish().map_or(Pull::UpToDate, Pull::Run)
+    }
+
+    /// Whether a cursor is on the past of this room. A number alone does not say so: after a lost tail it means another entry.
+    fn knows(&self, cursor: Position, end: Position) -> bool {
+        let under = |seq: Seq| {
+            let (_, oldest) = self.items.front()?;
+            let index = usize::try_from(seq.0.checked_sub(oldest.seq.0)?).ok()?;
+            self.items.get(index).map(|(epoch, _)| *epoch)
+        };
+        // The second: it was told of the epoch that begins with the next entry.
+        let of_an_entry =
+            || [cursor.seq, cursor.seq.next()].into_iter().filter_map(under).any(|e| e == cursor.epoch);
+        cursor.epoch == end.epoch || of_an_entry()
     }
 }
 
@@ -183,7 +199,7 @@ mod tests {
         let at = |seq| Position { epoch, seq: Seq(seq) };
         assert!(matches!(ring.after(at(300), Framing::WebSocket, 1, None), Pull::UpToDate));
         assert!(matches!(ring.after(at(301), Framing::WebSocket, 1, None), Pull::UpToDate));
-        assert!(matches!(ring.after(at(43), Framing::WebSocket, 1, None), Pull::TooOld));
+        assert!(matches!(ring.after(at(43), Framing::WebSocket, 1, None), Pull::AskLog));
         let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, usize::MAX, None) else {
             panic!("a run")
         };
@@ -193,6 +209,27 @@ mod tests {
         let up_to = ring.after(at(44), Framing::WebSocket, usize::MAX, Some(Seq(50)));
         let Pull::Run(run) = up_to else { panic!("a run") };
         assert_eq!(run.end, at(50), "who is about to end gets nothing after its last entry");
+    }
+
+    #[test]
+    fn a_number_of_another_epoch_is_for_the_log_to_judge() {
+        let (lost, old, new) = (Epoch::new_random(), Epoch::new_random(), Epoch::new_random());
+        let mut ring = ring(old, 5);
+        let ask = |ring: &Ring, epoch, seq| {
+            ring.after(Position { epoch, seq: Seq(seq) }, Framing::WebSocket, usize::MAX, None)
+        };
+        assert!(matches!(ask(&ring, lost, 3), Pull::AskLog), "it saw another third entry");
+        assert!(matches!(ask(&ring, lost, 9), Pull::AskLog), "it is ahead, on a branch that is no more");
+        assert!(matches!(ask(&ring, old, 9), Pull::UpToDate), "its join overtook the announcements");
+        ring.adopt(new);
+        ring.push(new, entry(6));
+        assert!(matches!(ask(&ring, old, 5), Pull::Run(_)));
+        assert!(matches!(ask(&ring, new, 5), Pull::Run(_)), "told of the epoch, not yet of its first entry");
+        assert!(matches!(ask(&ring, old, 6), Pull::AskLog), "it saw a sixth entry that was lost");
+        assert!(
+            matches!(ask(&ring, new, 2), Pull::Run(_)),
+            "the log of the newest epoch begins with older ones"
+        );
     }
 
     #[test]

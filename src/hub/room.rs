@@ -225,7 +225,8 @@ impl Live {
                 outbox.finish(Closing::Ours(Ending::Replaced));
             }
         }
-        if outbox.cursor().is_some_and(|cursor| cursor.seq < self.at.seq) {
+        // A cursor of another epoch may be on a branch that was lost while its listener was on the way here.
+        if outbox.cursor().is_some_and(|cursor| cursor.seq < self.at.seq || cursor.epoch != self.at.epoch) {
             outbox.lag();
         }
         self.listeners.push(outbox);

@@ -36,8 +36,9 @@ async fn only_the_next_run_is_delivered() {
     assert_eq!(outbox.deliver(&run(at.epoch, 11, 12)), Delivery::Sent);
     assert_eq!(outbox.deliver(&run(at.epoch, 12, 14)), Delivery::Lagging);
     assert_eq!(outbox.deliver(&run(at.epoch, 13, 14)), Delivery::Lagging, "who lags pulls");
-    assert!(!outbox.feed(&run(at.epoch, 14, 14)));
-    assert!(outbox.feed(&run(at.epoch, 13, 14)));
+    let twelfth = Position { epoch: at.epoch, seq: Seq(12) };
+    assert!(!outbox.feed(twelfth, &run(at.epoch, 14, 14)));
+    assert!(outbox.feed(twelfth, &run(at.epoch, 13, 14)));
     outbox.settle();
     assert_eq!(outbox.deliver(&run(at.epoch, 15, 15)), Delivery::Sent);
     read.try_recv().expect("welcome");
@@ -67,7 +68,7 @@ async fn who_lags_is_given_its_last_entry_before_it_ends() {
     outbox.lag();
     outbox.finish_after(Seq(12), Closing::Ours(Ending::Kicked));
     assert_eq!((outbox.todo().closing, outbox.last_wanted()), (None, Some(Seq(12))));
-    assert!(outbox.feed(&run(at.epoch, 11, 12)));
+    assert!(outbox.feed(at, &run(at.epoch, 11, 12)));
     assert_eq!(outbox.todo().closing, Some(Closing::Ours(Ending::Kicked)));
     let (outbox, _read, _) = listener(8, 8);
     outbox.finish_after(Seq(10), Closing::Ours(Ending::Kicked));
@@ -89,6 +90,29 @@ async fn who_missed_an_epochs_beginning_is_told_before_its_entries() {
     assert_eq!(read.try_recv().expect("the entry"), "11-11");
     assert_eq!(outbox.deliver(&run(next, 12, 12)), Delivery::Sent);
     assert_eq!(read.try_recv().expect("told once"), "12-12");
+}
+
+#[tokio::test]
+async fn what_was_pulled_before_a_reset_is_not_fed_after_it() {
+    let (outbox, _read, at) = listener(8, 8);
+    outbox.lag();
+    // The log lost its tail and grew as far as the listener had been: the numbers agree, the entries do not.
+    let there = Position { epoch: Epoch::new_random(), ..at };
+    assert!(outbox.reset(there, &Bytes::from_static(b"{}")));
+    assert!(!outbox.feed(at, &run(at.epoch, 11, 12)));
+    assert!(outbox.feed(there, &run(there.epoch, 11, 11)));
+}
+
+#[tokio::test]
+async fn who_is_ahead_on_another_branch_asks_the_log() {
+    // It took its seat before a loss and reached a room that had not come so far: the numbers it would skip are other entries.
+    let next = Epoch::new_random();
+    let (outbox, _read, at) = listener(8, 8);
+    assert_eq!(outbox.deliver(&run(next, 6, 10)), Delivery::Lagging);
+    assert_eq!((outbox.todo().lagging, outbox.cursor()), (true, Some(at)));
+    let (outbox, _read, _) = listener(8, 8);
+    outbox.adopt(Position { epoch: next, seq: Seq(5) }, &Bytes::from_static(b"{}"));
+    assert!(outbox.todo().lagging);
 }
 
 #[tokio::test]
