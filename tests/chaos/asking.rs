@@ -30,10 +30,22 @@ impl<'a> Question<'a> {
 
     /// Status and body (null when it is no JSON); none when nobody answered within `patience`.
     pub(crate) async fn ask(self, patience: Duration) -> Option<(u16, Value)> {
-        tokio::time::timeout(patience, self.exchange()).await.ok().flatten()
+        let (status, bytes) = tokio::time::timeout(patience, self.exchange()).await.ok()??;
+        Some((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
-    async fn exchange(self) -> Option<(u16, Value)> {
+    /// Status and body as text; none when nobody answered within `patience`.
+    pub(crate) async fn told(self, patience: Duration) -> Option<(u16, String)> {
+        let (status, bytes) = tokio::time::timeout(patience, self.exchange()).await.ok()??;
+        Some((status, String::from_utf8(bytes.to_vec()).ok()?))
+    }
+
+    /// The body as text; none when nobody answered within `patience`.
+    pub(crate) async fn text(self, patience: Duration) -> Option<String> {
+        Some(self.told(patience).await?.1)
+    }
+
+    async fn exchange(self) -> Option<(u16, Bytes)> {
         let stream = TcpStream::connect(self.addr).await.ok()?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
@@ -52,11 +64,10 @@ impl<'a> Question<'a> {
             Some((parts.status.as_u16(), body.collect().await.ok()?.to_bytes()))
         };
         let mut answer = std::pin::pin!(answer);
-        let (status, bytes) = tokio::select! {
+        tokio::select! {
             answer = &mut answer => answer,
             // The connection moves only while it is polled; its end comes after the answer or instead of it.
             _ = connection => answer.await,
-        }?;
-        Some((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+        }
     }
 }

@@ -207,12 +207,29 @@ impl Voice {
     }
 }
 
-/// Whom a host kicks, by HTTP.
-pub(crate) fn kicks(journal: &Journal, session: &str, host: &str, target: &str) -> (Voice, Repetition) {
+/// A host kicks somebody, by HTTP.
+pub(crate) struct Kick(Voice, Repetition);
+
+/// Written before the request goes out.
+pub(crate) fn kicks(journal: &Journal, session: &str, host: &str, target: &str) -> Kick {
     let voice = journal.voice(session, host);
     let op = Repetition::Key(journal.key());
     voice.say(What::Send { op, kind: Kind::Left, payload: None, target: Some(Participant(uuid(target))) });
-    (voice, op)
+    Kick(voice, op)
+}
+
+impl Kick {
+    /// The status of the answer, if there was one. A 204 says no position, so a success is not an `ack`: the log shows it.
+    pub(crate) fn answered(self, status: Option<u16>) {
+        let Kick(voice, op) = self;
+        match status {
+            Some(status) if (400..500).contains(&status) => {
+                voice.say(What::Refused { op, code: status.to_string(), last_n: None });
+            }
+            Some(204) => {}
+            _ => voice.say(What::Unknown { op }),
+        }
+    }
 }
 
 /// An entry's frame in the checker's words; none when it is no entry of the protocol.

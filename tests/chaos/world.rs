@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::asking::Question;
+use crate::happening::What;
+use crate::journal::{Journal, node};
 use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::node::Node;
 use crate::support::process::free_port;
@@ -87,18 +89,20 @@ pub(crate) struct World {
     // Before Redis: nodes end first, so that none logs the end of its Redis.
     pub(crate) places: Vec<Place>,
     pub(crate) redis: RedisServer,
+    journal: Journal,
     panics: Vec<String>,
 }
 
 impl World {
     /// Everything started and ready.
-    pub(crate) async fn start(options: &WorldOptions) -> World {
+    pub(crate) async fn start(options: &WorldOptions, journal: &Journal) -> World {
         let redis = RedisServer::start_with(options.redis.clone()).await;
         let mut places = Vec::new();
-        for _ in 0..NODES {
+        for at in 0..NODES {
             places.push(Place::start(&redis, options).await);
+            journal.note(What::NodeUp { node: node(at) });
         }
-        let world = World { places, redis, panics: Vec::new() };
+        let world = World { places, redis, journal: journal.clone(), panics: Vec::new() };
         world.all_ready().await;
         world
     }
@@ -112,6 +116,16 @@ impl World {
     pub(crate) fn kill(&mut self, at: usize) {
         self.note_panics(at);
         self.places[at].node.kill9();
+        self.journal.note(What::NodeDown { node: node(at) });
+    }
+
+    /// SIGTERM, and waits for the end of the drain; what was wrong with it.
+    pub(crate) async fn stop(&mut self, at: usize) -> Option<String> {
+        self.places[at].node.term();
+        let status = self.places[at].node.ended().await;
+        self.note_panics(at);
+        self.journal.note(What::NodeDown { node: node(at) });
+        (!status.success()).then(|| format!("a node that was told to stop ended with {status}"))
     }
 
     /// Starts a node that has ended, with its old settings on its old port; does not wait until it is ready.
@@ -119,6 +133,7 @@ impl World {
         self.note_panics(at);
         let settings = self.places[at].settings.clone();
         self.places[at].node = launch(&settings).await;
+        self.journal.note(What::NodeUp { node: node(at) });
     }
 
     /// Waits until every node says that it delivers.

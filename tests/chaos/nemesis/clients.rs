@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Inject, Reach, Scene};
+use super::{Inject, Scene};
+use crate::happening::{FaultKind, What};
+use crate::journal;
 use crate::asking::Question;
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
 use crate::support::lasting;
@@ -20,26 +22,26 @@ fn door(scene: &Scene, at: usize) -> &ChaosProxy {
 /// F4: RSTs from a random node's clients, several a second.
 pub(super) const RESETS: Inject = |scene| {
     Box::pin(async move {
-        scene.breaks("client resets", &Reach::Works);
+        let fault = scene.breaks(FaultKind::ClientsReset, &[]);
         for _ in 0..scene.scale.pick(12, 40) {
             let at = scene.any_node();
             door(scene, at).reset_connections();
             lasting(Duration::from_millis(200 + scene.rng.u64(..300))).await;
         }
-        scene.heals("client resets");
+        scene.heals(fault);
     })
 };
 
 /// F6: the clients of one node read slowly, then not at all.
 pub(super) const SLOW_READERS: Inject = |scene| {
     Box::pin(async move {
-        scene.breaks("slow readers", &Reach::Works);
+        let fault = scene.breaks(FaultKind::ReadersSlow, &[0]);
         door(scene, 0).rate(Direction::Down, SLOW);
         let slow = watch_outboxes(scene, scene.scale.pick(6, 15)).await;
         door(scene, 0).pause(Direction::Down, true);
         let stopped = watch_outboxes(scene, scene.scale.pick(8, 20)).await;
         door(scene, 0).heal();
-        scene.heals("slow readers");
+        scene.heals(fault);
         scene.remarks.push(format!("at most {:.0} KiB waited for one reader", slow.max(stopped) / 1024.0));
         if slow.max(stopped) > WAITING_MAX {
             scene.findings.push(format!("I12: {} bytes wait for one reader", slow.max(stopped)));
@@ -52,14 +54,21 @@ async fn watch_outboxes(scene: &Scene, seconds: u64) -> f64 {
     let mut most: f64 = 0.0;
     for _ in 0..seconds {
         lasting(Duration::from_secs(1)).await;
-        let addr = scene.world.places[0].node.addr();
-        let bytes = Question::get(addr, "/metrics", None).text(Duration::from_secs(5)).await.unwrap_or_default();
-        let value = |name: &str| -> f64 {
-            let line = bytes.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
+        let node = &scene.world.places[0].node;
+        let Some(page) = Question::get(node.addr(), "/metrics", None).text(Duration::from_secs(5)).await else { continue };
+        let value = |name: &str| -> Option<f64> {
+            page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?.trim().parse().ok()
         };
-        let readers = f64::from(u32::try_from(door(scene, 0).open()).unwrap_or(u32::MAX)).max(1.0);
-        most = most.max(value("watchparty_outbox_bytes") / readers);
+        let outboxes = value("watchparty_outbox_bytes").expect("a series of every node");
+        let connections = u32::try_from(door(scene, 0).open()).expect("some connections");
+        scene.journal.note(What::Memory {
+            node: journal::node(0),
+            resident_bytes: node.resident_bytes(),
+            outbox_bytes: outboxes as u64,
+            connections,
+            slow: connections,
+        });
+        most = most.max(outboxes / f64::from(connections.max(1)));
     }
     most
 }

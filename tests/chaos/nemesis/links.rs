@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Inject, Reach, Scene};
+use super::{Inject, Scene};
+use crate::happening::FaultKind;
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
 use crate::support::wait;
 
@@ -11,13 +12,13 @@ fn link(scene: &Scene, at: usize) -> &ChaosProxy {
 }
 
 /// Breaks a node's link in a way, for a while.
-pub(super) async fn broken(scene: &mut Scene, what: &str, seconds: u64, way: fn(&ChaosProxy)) {
+pub(super) async fn broken(scene: &mut Scene, kind: FaultKind, seconds: u64, way: fn(&ChaosProxy)) {
     let at = scene.any_node();
-    scene.breaks(what, &Reach::CutOff(vec![at]));
+    let fault = scene.silences(kind, &[at]);
     way(link(scene, at));
     scene.for_a_while(seconds).await;
     link(scene, at).heal();
-    scene.heals(what);
+    scene.heals(fault);
     scene.world.all_ready().await;
 }
 
@@ -25,7 +26,7 @@ pub(super) async fn broken(scene: &mut Scene, what: &str, seconds: u64, way: fn(
 pub(super) const CUT: Inject = |scene| {
     Box::pin(async move {
         for seconds in scene.scale.pick(vec![1, 5], vec![1, 5, 30]) {
-            broken(scene, "link cut", seconds, ChaosProxy::cut).await;
+            broken(scene, FaultKind::LinkCut, seconds, ChaosProxy::cut).await;
             scene.breathe().await;
         }
     })
@@ -34,7 +35,7 @@ pub(super) const CUT: Inject = |scene| {
 /// F9
 pub(super) const SILENT: Inject = |scene| {
     Box::pin(async move {
-        broken(scene, "link silent", scene.scale.pick(8, 30), ChaosProxy::blackhole).await;
+        broken(scene, FaultKind::LinkSilent, scene.scale.pick(8, 30), ChaosProxy::blackhole).await;
     })
 };
 
@@ -42,7 +43,7 @@ pub(super) const SILENT: Inject = |scene| {
 pub(super) const ONE_WAY: Inject = |scene| {
     Box::pin(async move {
         for seconds in scene.scale.pick(vec![4], vec![2, 10]) {
-            broken(scene, "link one-way", seconds, |link| link.half_open(Direction::Down)).await;
+            broken(scene, FaultKind::LinkHalfOpen, seconds, |link| link.half_open(Direction::Down)).await;
             scene.breathe().await;
         }
     })
@@ -52,9 +53,9 @@ pub(super) const ONE_WAY: Inject = |scene| {
 pub(super) const LISTENER: Inject = |scene| {
     Box::pin(async move {
         let seconds = scene.scale.pick(6, 12);
-        broken(scene, "subscriber link deaf", seconds, ChaosProxy::deafen_listeners).await;
+        broken(scene, FaultKind::SubscriberCut, seconds, ChaosProxy::deafen_listeners).await;
         scene.breathe().await;
-        broken(scene, "subscriber link cut", seconds, ChaosProxy::cut_listeners).await;
+        broken(scene, FaultKind::SubscriberCut, seconds, ChaosProxy::cut_listeners).await;
     })
 };
 
@@ -64,14 +65,14 @@ pub(super) const REPLY_LOST: Inject = |scene| {
         for _ in 0..scene.scale.pick(8, 30) {
             let (at, bytes) = (scene.any_node(), 1 + scene.rng.u64(..1500));
             let direction = if scene.rng.bool() { Direction::Up } else { Direction::Down };
-            scene.breaks("reply lost", &Reach::Works);
+            let fault = scene.breaks(FaultKind::RepliesLost, &[at]);
             let accepted = link(scene, at).accepted();
             link(scene, at).close_after(direction, bytes);
             let link = link(scene, at);
             // The probes alone carry enough bytes for that, sooner or later.
             wait::until("the fault to happen", || std::future::ready((link.accepted() > accepted).then_some(()))).await;
             link.heal();
-            scene.heals("reply lost");
+            scene.heals(fault);
         }
         scene.world.all_ready().await;
     })
@@ -81,13 +82,13 @@ pub(super) const REPLY_LOST: Inject = |scene| {
 pub(super) const LATE: Inject = |scene| {
     Box::pin(async move {
         for base in [50, 200] {
-            scene.breaks("link late", &Reach::Works);
+            let fault = scene.breaks(FaultKind::LinkDelayed, &[]);
             for place in &scene.world.places {
                 place.link.delay(Duration::from_millis(base), Duration::from_millis(base / 2));
             }
             scene.for_a_while(scene.scale.pick(4, 12)).await;
             scene.world.heal_network();
-            scene.heals("link late");
+            scene.heals(fault);
         }
         scene.world.all_ready().await;
     })

@@ -15,6 +15,7 @@ mod stores;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::happening::{FaultId, FaultKind, What};
 use crate::journal::Journal;
 use crate::support::lasting;
 use crate::workload::{Crowd, Shape};
@@ -69,6 +70,8 @@ pub(crate) struct Row {
 
 /// What an injector works on.
 pub(crate) struct Scene {
+    /// What F41 puts under Redis. Before the world, whose directory it lies in.
+    pub(crate) disk: Option<stores::Disk>,
     pub(crate) world: World,
     pub(crate) crowd: Crowd,
     pub(crate) journal: Journal,
@@ -81,29 +84,30 @@ pub(crate) struct Scene {
     pub(crate) mix: Duration,
 }
 
-/// Whether nodes can deliver while a fault lasts (I13: readiness has to tell).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Delivery goes on, or the fault is over in a moment.
-    Works,
-    /// These nodes cannot.
-    CutOff(Vec<usize>),
-}
-
 impl Scene {
     /// Any node.
     pub(crate) fn any_node(&mut self) -> usize {
         self.rng.usize(..self.world.places.len())
     }
 
-    /// A fault begins.
-    pub(crate) fn breaks(&self, what: &str, reach: &Reach) {
-        self.journal.fault(what, reach);
+    /// A fault begins on some nodes (none: all of them), which go on delivering, or with so short a break that nobody has to say so.
+    pub(crate) fn breaks(&self, kind: FaultKind, nodes: &[usize]) -> FaultId {
+        self.journal.fault(kind, nodes, &[])
+    }
+
+    /// A fault begins on some nodes, and nothing can be delivered there while it lasts: readiness has to tell.
+    pub(crate) fn silences(&self, kind: FaultKind, nodes: &[usize]) -> FaultId {
+        self.journal.fault(kind, nodes, nodes)
     }
 
     /// It is over: whoever did it has undone it.
-    pub(crate) fn heals(&self, what: &str) {
-        self.journal.healed(what);
+    pub(crate) fn heals(&self, id: FaultId) {
+        self.journal.note(What::FaultEnded { id });
+    }
+
+    /// All nodes.
+    pub(crate) fn everywhere(&self) -> Vec<usize> {
+        (0..self.world.places.len()).collect()
     }
 
     /// A break, a while, a heal.

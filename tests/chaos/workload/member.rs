@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::outgoing::Outgoing;
 use super::socket::{Given, Hello, Socket};
@@ -85,6 +86,7 @@ pub(crate) struct Member {
     voice: Voice,
     standing: Arc<Standing>,
     stage: watch::Receiver<Stage>,
+    death: CancellationToken,
 }
 
 /// What a member is given to live.
@@ -93,13 +95,15 @@ pub(crate) struct Provision {
     pub(crate) voice: Voice,
     pub(crate) standing: Arc<Standing>,
     pub(crate) stage: watch::Receiver<Stage>,
+    /// Fires when they die, for good and without a word.
+    pub(crate) death: CancellationToken,
 }
 
 impl Member {
     pub(crate) fn new(who: Persona, provision: Provision) -> Member {
         let mut rng = fastrand::Rng::with_seed(who.seed);
         let door = who.habit.home.unwrap_or_else(|| rng.usize(..provision.addresses.len()));
-        let Provision { addresses, voice, standing, stage } = provision;
+        let Provision { addresses, voice, standing, stage, death } = provision;
         let (book, position, shown) = (Outgoing::default(), None, HashMap::new());
         Member {
             who,
@@ -114,16 +118,21 @@ impl Member {
             voice,
             standing,
             stage,
+            death,
         }
     }
 
     /// Comes back until there is nothing to come back to, or the run is over.
     pub(crate) async fn live(mut self) {
-        while *self.stage.borrow() != Stage::Over {
+        while *self.stage.borrow() != Stage::Over && !self.death.is_cancelled() {
             match self.visit().await {
                 Next::Return(after) => self.pause(after).await,
                 Next::Stop => return,
             }
+        }
+        if self.death.is_cancelled() {
+            self.voice.died();
+            self.standing.ended(1006);
         }
     }
 
@@ -131,6 +140,7 @@ impl Member {
         let mut stage = self.stage.clone();
         tokio::select! {
             () = lasting(after) => {}
+            () = self.death.cancelled() => {}
             _ = stage.wait_for(|stage| *stage == Stage::Over) => {}
         }
     }
@@ -165,7 +175,9 @@ impl Member {
 
     /// Goes in one of three ways: without a word, with a close, or giving the seat up.
     async fn go(&mut self, mut socket: Socket) {
-        match self.rng.u8(..3) {
+        // The dead say nothing, and neither does the end of the run: seats are left as they are for the checker.
+        let silent = self.death.is_cancelled() || *self.stage.borrow() == Stage::Over;
+        match if silent { 0 } else { self.rng.u8(..3) } {
             0 => {
                 self.voice.closed(1006, "vanished");
                 socket.vanish();
@@ -213,7 +225,7 @@ impl Member {
         let habit = self.who.habit.clone();
         let mut beat = tokio::time::interval(habit.every.unwrap_or(Duration::from_millis(250)));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut stage = self.stage.clone();
+        let (mut stage, death) = (self.stage.clone(), self.death.clone());
         let (mut heard, mut asked) = (Instant::now(), Instant::now());
         let until = habit.visits.map(|visits| heard + visits.mul_f64(0.3 + 1.4 * self.rng.f64()));
         loop {
@@ -228,6 +240,7 @@ impl Member {
                 },
                 _ = beat.tick() => self.beat(),
                 changed = stage.changed() => if changed.is_err() { return Left::Gone },
+                () = death.cancelled() => return Left::Gone,
             }
             if self.standing.is_seated() && !self.send_all(socket).await {
                 return Left::Closed(1006, "a send failed".to_owned());

@@ -13,15 +13,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::asking::Question;
-use crate::journal::Journal;
+use crate::checker::{FinalLog, FinalLogs};
+use crate::happening::{self, Entry, Epoch, Participant, Seq};
+use crate::journal::{self, Journal, uuid};
 use crate::support::mint::{Mint, random_uuid};
 use crate::support::node::SECRET;
+use crate::support::redis_server::RedisServer;
 use crate::support::wait;
 use member::{Habit, Member, Persona, Provision, Stage};
 use standing::{Phase, Standing};
@@ -73,19 +80,23 @@ pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) host: String,
     pub(crate) token: String,
+    pub(crate) seats: u32,
+}
+
+/// The request for a new one.
+pub(crate) fn create(addr: SocketAddr, seats: u32) -> Question<'static> {
+    let body = json!({"name": "Chaos night", "password": "popcorn", "max_participants": seats});
+    Question { addr, method: "POST", path: "/api/sessions/create", token: None, body: Some(body) }
 }
 
 impl Session {
     /// Created through a node.
     pub(crate) async fn found(addr: SocketAddr, seats: u32) -> Session {
         wait::until("a session to be created", || async move {
-            let body = json!({"name": "Chaos night", "password": "popcorn", "max_participants": seats});
-            let path = "/api/sessions/create";
-            let question = Question { addr, method: "POST", path, token: None, body: Some(body) };
-            let (status, body) = question.ask(PATIENCE).await?;
+            let (status, body) = create(addr, seats).ask(PATIENCE).await?;
             let text = |name: &str| body[name].as_str().map(str::to_owned);
             (status == 201).then_some(())?;
-            Some(Session { id: text("id")?, host: text("participant_id")?, token: text("token")? })
+            Some(Session { id: text("id")?, host: text("participant_id")?, token: text("token")?, seats })
         })
         .await
     }
@@ -107,8 +118,8 @@ impl Session {
 pub(crate) struct Face {
     pub(crate) session: usize,
     pub(crate) id: String,
-    pub(crate) token: String,
     pub(crate) standing: Arc<Standing>,
+    death: CancellationToken,
 }
 
 /// Everybody.
@@ -142,7 +153,6 @@ impl Crowd {
         for at in 0..shape.sessions {
             let addr = crowd.addresses[at % crowd.addresses.len()];
             let session = Session::found(addr, shape.seats).await;
-            journal.session(&session.id, shape.seats);
             crowd.sessions.push(session);
             for (who, habit) in shape.habits().into_iter().enumerate() {
                 crowd.admit(at, who == 0, habit);
@@ -156,12 +166,18 @@ impl Crowd {
     pub(crate) fn admit(&mut self, session: usize, is_host: bool, habit: Habit) {
         let persona = self.sessions[session].persona(is_host, habit, self.rng.u64(..));
         let standing = Arc::new(Standing::default());
-        let (id, token) = (persona.id.clone(), persona.token.clone());
-        self.faces.push(Face { session, id, token, standing: standing.clone() });
+        let death = CancellationToken::new();
+        let face = Face { session, id: persona.id.clone(), standing: standing.clone(), death: death.clone() };
+        self.faces.push(face);
         let voice = self.journal.voice(&persona.session, &persona.id);
         let stage = self.stage.subscribe();
-        let provision = Provision { addresses: self.addresses.clone(), voice, standing, stage };
+        let provision = Provision { addresses: self.addresses.clone(), voice, standing, stage, death };
         self.members.spawn(Member::new(persona, provision).live());
+    }
+
+    /// Somebody dies and does not come back.
+    pub(crate) fn bury(&self, participant: &str) {
+        self.faces.iter().filter(|face| face.id == participant).for_each(|face| face.death.cancel());
     }
 
     /// Waits until everybody sits.
@@ -210,38 +226,51 @@ impl Crowd {
         }
     }
 
-    /// Reads every log to its end into the journal. Answers the sessions that are gone.
-    pub(crate) async fn read_logs(&self) -> usize {
-        let read = join_all(self.sessions.iter().map(|session| self.read_log(session))).await;
-        read.into_iter().filter(|found| !found).count()
+    /// Reads every log to its end; none for a session that is gone.
+    pub(crate) async fn read_logs(&self, redis: &RedisServer) -> FinalLogs {
+        let read = self.sessions.iter().map(|session| async move {
+            (happening::Session(uuid(&session.id)), self.read_log(session, redis).await)
+        });
+        join_all(read).await.into_iter().collect()
     }
 
-    async fn read_log(&self, session: &Session) -> bool {
-        let mut after = 0;
+    async fn read_log(&self, session: &Session, redis: &RedisServer) -> Option<FinalLog> {
+        let mut log = FinalLog {
+            epoch: Epoch(Uuid::nil()),
+            head: Seq(0),
+            lineage: lineage(session, redis).await,
+            entries: Vec::new(),
+            host: Participant(uuid(&session.host)),
+            max_participants: session.seats,
+        };
         loop {
-            let Some(page) = self.page(session, &format!("?after={after}&limit=256")).await else {
-                return false;
-            };
-            let entries = page["entries"].as_array().cloned().unwrap_or_default();
-            self.journal.log(&session.id, &page, &entries);
-            after = entries.last().and_then(|entry| entry["seq"].as_u64()).unwrap_or(after);
-            if entries.is_empty() || page["head"].as_u64().is_none_or(|head| head <= after) {
-                return true;
+            let after = log.entries.last().map_or(0, |entry: &Entry| entry.at.seq.0);
+            let page = self.page(session, &format!("?after={after}&limit=256")).await?;
+            (log.epoch, log.head) = (Epoch(page.epoch), Seq(page.head));
+            for text in &page.entries {
+                let frame: Value = serde_json::from_str(text.get()).expect("a page is JSON");
+                let entry = journal::entry(log.epoch, &frame, text.get());
+                log.entries.push(entry.unwrap_or_else(|| panic!("no entry of the protocol: {text}")));
+            }
+            if page.entries.is_empty() || log.entries.last().is_some_and(|entry| entry.at.seq >= log.head) {
+                // Turns of the epoch under way would make earlier pages another epoch's: a settled log does not turn.
+                log.entries.iter_mut().for_each(|entry| entry.at.epoch = log.epoch);
+                return Some(log);
             }
         }
     }
 
     async fn head(&self, session: &Session) -> Option<u64> {
-        self.page(session, "?limit=1").await?["head"].as_u64()
+        Some(self.page(session, "?limit=1").await?.head)
     }
 
     /// A page of the log; none when there is no such session.
-    async fn page(&self, session: &Session, query: &str) -> Option<Value> {
+    async fn page(&self, session: &Session, query: &str) -> Option<LogPage> {
         let path = format!("/api/sessions/{}/messages{query}", session.id);
         wait::until("a page of the log", || async {
             for addr in self.addresses.iter() {
-                match Question::get(*addr, &path, Some(&session.token)).ask(PATIENCE).await {
-                    Some((200, page)) => return Some(Some(page)),
+                match Question::get(*addr, &path, Some(&session.token)).told(PATIENCE).await {
+                    Some((200, page)) => return Some(serde_json::from_str(&page).ok()),
                     Some((404, _)) => return Some(None),
                     _ => {}
                 }
@@ -250,4 +279,27 @@ impl Crowd {
         })
         .await
     }
+}
+
+/// What `GET …/messages` answers; entries as the text they are.
+#[derive(Deserialize)]
+struct LogPage {
+    epoch: Uuid,
+    head: u64,
+    entries: Vec<Box<RawValue>>,
+}
+
+/// The older epochs of a log with the last number of each that is still part of it, as Redis keeps them (`DELIVERY`, key `s`, field `l`): a later
+/// restart may have lost more than the one that ended an epoch.
+async fn lineage(session: &Session, redis: &RedisServer) -> Vec<(Epoch, Seq)> {
+    let marks = redis.cli(&["HGET", &format!("wp:{{{}}}:s", session.id), "l"]).await;
+    let mut least = Seq(u64::MAX);
+    let mut lineage: Vec<(Epoch, Seq)> = Vec::new();
+    for mark in marks.split_whitespace().rev() {
+        let (epoch, last) = mark.split_once('=').expect("epoch=last");
+        least = least.min(Seq(last.parse().expect("a number")));
+        lineage.push((Epoch(uuid(epoch)), least));
+    }
+    lineage.reverse();
+    lineage
 }

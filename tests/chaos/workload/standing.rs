@@ -62,6 +62,14 @@ impl Standing {
         self.with(|state| state.phase)
     }
 
+    /// The code after which they did not come back.
+    pub(crate) fn ended_with(&self) -> Option<u16> {
+        match self.phase() {
+            Phase::Ended(code) => Some(code),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_seated(&self) -> bool {
         self.phase() == Phase::Seated
     }
