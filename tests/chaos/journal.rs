@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::happening::{
-    Change, Digest, Entry, Epoch, FaultId, FaultKind, Happening, Kind, LeftBecause, MonoUs, Node, Participant,
-    Position, Reason, Repetition, Seq, Session, WallMs, What, Who,
+    Change, Digest, Entry, Epoch, FaultId, FaultKind, Happening, Kind, LeftBecause, MonoUs, Node,
+    Participant, Position, Reason, Repetition, Seq, Session, WallMs, What, Who,
 };
 
 struct Inner {

@@ -22,7 +22,7 @@ use crate::watching::Watch;
 use crate::workload::{Crowd, Shape};
 use crate::world::{World, WorldOptions};
 
-/// The seed of the smoke run.
+/// The seed of the smoke run; the full run takes another each time.
 const SEED: u64 = 0x5eed;
 
 /// How long everybody gets to settle on a machine that answers at once.
@@ -72,7 +72,7 @@ impl Plan {
         let mix = number("CHAOS_MIX").unwrap_or_else(|| scale.pick(20, 180));
         Plan {
             scale,
-            seed: number("CHAOS_SEED").unwrap_or(SEED),
+            seed: number("CHAOS_SEED").unwrap_or_else(|| scale.pick(SEED, fastrand::u64(..1 << 32))),
             rows,
             rate: number("CHAOS_RATE").unwrap_or(1000),
             mix: Duration::from_secs(mix),
@@ -87,7 +87,14 @@ impl Plan {
         let scale = self.scale.pick("smoke", "full");
         let rows = row.or(self.named.as_deref()).unwrap_or_default();
         let (seed, rate, mix) = (self.seed, self.rate, self.mix.as_secs());
-        format!("make chaos CHAOS={scale} CHAOS_SEED={seed} CHAOS_RATE={rate} CHAOS_MIX={mix} CHAOS_ROWS={rows}")
+        format!(
+            "make chaos CHAOS={scale} CHAOS_SEED={seed} CHAOS_RATE={rate} CHAOS_MIX={mix} CHAOS_ROWS={rows}"
+        )
+    }
+
+    /// Whether it is the whole matrix at its full load.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.scale == Scale::Full && self.named.is_none()
     }
 
     fn shape(&self, row: &Row) -> Shape {
@@ -127,8 +134,13 @@ fn the_fault_matrix_holds() {
     let page = table::markdown(&plan, &results);
     println!("{page}");
     table::publish(&plan, &page).expect("the table can be written");
-    let failed: Vec<&str> = results.iter().filter(|(_, outcome)| !outcome.holds()).map(|(row, _)| row.id).collect();
-    assert!(failed.is_empty(), "rows that do not hold: {failed:?}; again: {}", plan.replay(Some(&failed.join(","))));
+    let failed: Vec<&str> =
+        results.iter().filter(|(_, outcome)| !outcome.holds()).map(|(row, _)| row.id).collect();
+    assert!(
+        failed.is_empty(),
+        "rows that do not hold: {failed:?}; again: {}",
+        plan.replay(Some(&failed.join(",")))
+    );
 }
 
 async fn play(plan: &Plan) -> Vec<(&'static Row, Outcome)> {
@@ -164,7 +176,8 @@ struct Setting {
 impl Setting {
     fn of(plan: &Plan, row: &Row) -> Setting {
         // A row's seed does not depend on which others are played.
-        let seed = row.id.bytes().fold(plan.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let seed =
+            row.id.bytes().fold(plan.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let (shape, options) = (plan.shape(row), (row.world)(plan.scale));
         Setting { shape, options, scale: plan.scale, seed, mix: plan.mix }
     }

@@ -12,9 +12,9 @@ use crate::nemesis::{Row, Scale};
 use crate::runner::{Outcome, Plan};
 
 /// Where the region of a document begins that is written by a run.
-const BEGIN: &str = "<!-- chaos: begin -->";
+const BEGIN: &str = "<!-- matrix -->";
 /// And where it ends.
-const END: &str = "<!-- chaos: end -->";
+const END: &str = "<!-- /matrix -->";
 
 /// Violations shown of one row: the first tell as much as all.
 const SHOWN: usize = 20;
@@ -31,7 +31,8 @@ pub(crate) fn tell(plan: &Plan, row: &Row, outcome: &Outcome) {
     println!("chaos: {} {how} ({}) in {:.0} s", row.id, row.fault, outcome.took.as_secs_f64());
     println!("  {}", cells(row, outcome).join(" | "));
     for violation in outcome.verdict.violations.iter().take(SHOWN) {
-        let at = violation.at.map_or("at the end".to_owned(), |at| format!("after {:.3} s", at.0 as f64 / 1e6));
+        let at =
+            violation.at.map_or("at the end".to_owned(), |at| format!("after {:.3} s", at.0 as f64 / 1e6));
         println!("  {:?} {at}: {}", violation.invariant, violation.detail);
     }
     if outcome.verdict.violations.len() > SHOWN {
@@ -54,7 +55,20 @@ pub(crate) fn markdown(plan: &Plan, results: &[(&'static Row, Outcome)]) -> Stri
         Scale::Smoke => "the small load".to_owned(),
         Scale::Full => format!("20 sessions of 13 people, up to {} messages a second", plan.rate),
     };
-    let _ = writeln!(page, "Three nodes ({kind} build), {load}, durability `aof`. Again: `{}`.\n", plan.replay(None));
+    let _ = writeln!(
+        page,
+        "Three nodes ({kind} build), {load}, durability `aof`. Again: `{}`.\n",
+        plan.replay(None)
+    );
+    let mut acks: Vec<Duration> = results.iter().map(|(_, outcome)| outcome.baseline).collect();
+    acks.sort_unstable();
+    if let (Some(best), Some(worst)) = (acks.first(), acks.last()) {
+        let (best, worst) = (best.as_secs_f64() * 1e3, worst.as_secs_f64() * 1e3);
+        let _ = writeln!(
+            page,
+            "Before its fault, a row's p99 from message to ack was {best:.0} to {worst:.0} ms.\n"
+        );
+    }
     page.push_str(
         "| | fault | acked | lost | told lost (sent again) | twice | reordered | silent gaps | phantoms | resets | \
          noticed after | heal to first entry (p50 / p99 / max) | remarks | |\n\
@@ -68,8 +82,12 @@ pub(crate) fn markdown(plan: &Plan, results: &[(&'static Row, Outcome)]) -> Stri
 
 fn cells(row: &Row, outcome: &Outcome) -> Vec<String> {
     let counts = &outcome.verdict.counts;
-    let resets: Vec<String> =
-        counts.resets.iter().filter(|(_, count)| **count > 0).map(|(reason, count)| format!("{count} {reason:?}").to_lowercase()).collect();
+    let resets: Vec<String> = counts
+        .resets
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(reason, count)| format!("{count} {reason:?}").to_lowercase())
+        .collect();
     let told = match counts.told_lost {
         0 => "0".to_owned(),
         told => format!("{told} ({})", counts.sent_again),
@@ -88,7 +106,12 @@ fn cells(row: &Row, outcome: &Outcome) -> Vec<String> {
         count(counts.phantoms),
         if resets.is_empty() { "0".to_owned() } else { resets.join(", ") },
         seconds(counts.notice.max()),
-        format!("{} / {} / {}", seconds(quantile(heal, 0.5)), seconds(quantile(heal, 0.99)), seconds(heal.max())),
+        format!(
+            "{} / {} / {}",
+            seconds(quantile(heal, 0.5)),
+            seconds(quantile(heal, 0.99)),
+            seconds(heal.max())
+        ),
         outcome.remarks.join("; "),
         if outcome.holds() { "holds".to_owned() } else { "**does not hold**".to_owned() },
     ]
@@ -106,7 +129,8 @@ fn seconds(duration: Option<Duration>) -> String {
 pub(crate) fn publish(plan: &Plan, page: &str) -> std::io::Result<()> {
     std::fs::create_dir_all(directory())?;
     std::fs::write(directory().join("table.md"), page)?;
-    let Some(doc) = &plan.doc else { return Ok(()) };
+    // A part of the matrix, or a small load, is no figure to publish.
+    let Some(doc) = plan.doc.as_ref().filter(|_| plan.is_whole()) else { return Ok(()) };
     let text = std::fs::read_to_string(doc)?;
     let region = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) = region.unwrap_or_else(|| panic!("{} has no region {BEGIN} … {END}", doc.display()));
@@ -115,7 +139,9 @@ pub(crate) fn publish(plan: &Plan, page: &str) -> std::io::Result<()> {
 
 fn date() -> String {
     let told = Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
-    told.map_or("on an unknown day".to_owned(), |told| String::from_utf8_lossy(&told.stdout).trim().to_owned())
+    told.map_or("on an unknown day".to_owned(), |told| {
+        String::from_utf8_lossy(&told.stdout).trim().to_owned()
+    })
 }
 
 fn machine() -> String {

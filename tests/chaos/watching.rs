@@ -27,7 +27,8 @@ impl Watch {
     pub(crate) fn over(addresses: Vec<SocketAddr>, journal: Journal) -> Watch {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            join_all(addresses.into_iter().enumerate().map(|(at, addr)| watch(at, addr, journal.clone()))).await;
+            join_all(addresses.into_iter().enumerate().map(|(at, addr)| watch(at, addr, journal.clone())))
+                .await;
         });
         Watch(tasks)
     }

@@ -43,7 +43,8 @@ impl WorldOptions {
 }
 
 /// What every node is set to, over the suite's defaults: the log keeps all of a run, or the checker could not read it at the end.
-const BASE: &[(&str, &str)] = &[("HISTORY_ENTRIES", "100000"), ("PARTICIPANT_LEASE", "30"), ("LOG_LEVEL", "info")];
+const BASE: &[(&str, &str)] =
+    &[("HISTORY_ENTRIES", "100000"), ("PARTICIPANT_LEASE", "30"), ("LOG_LEVEL", "info")];
 
 /// How long a node may take to come back before the run counts as broken: a debug build on a machine with other work.
 const COMES_BACK: Duration = Duration::from_secs(60);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Inject, Scene};
+use crate::asking::Question;
 use crate::happening::{FaultKind, What};
 use crate::journal;
-use crate::asking::Question;
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
 use crate::support::lasting;
 
@@ -55,7 +55,10 @@ async fn watch_outboxes(scene: &Scene, seconds: u64) -> f64 {
     for _ in 0..seconds {
         lasting(Duration::from_secs(1)).await;
         let node = &scene.world.places[0].node;
-        let Some(page) = Question::get(node.addr(), "/metrics", None).text(Duration::from_secs(5)).await else { continue };
+        let Some(page) = Question::get(node.addr(), "/metrics", None).text(Duration::from_secs(5)).await
+        else {
+            continue;
+        };
         let value = |name: &str| -> Option<f64> {
             page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?.trim().parse().ok()
         };

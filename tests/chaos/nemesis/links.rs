@@ -70,7 +70,10 @@ pub(super) const REPLY_LOST: Inject = |scene| {
             link(scene, at).close_after(direction, bytes);
             let link = link(scene, at);
             // The probes alone carry enough bytes for that, sooner or later.
-            wait::until("the fault to happen", || std::future::ready((link.accepted() > accepted).then_some(()))).await;
+            wait::until("the fault to happen", || {
+                std::future::ready((link.accepted() > accepted).then_some(()))
+            })
+            .await;
             link.heal();
             scene.heals(fault);
         }

@@ -33,7 +33,8 @@ async fn one(scene: &mut Scene) {
         2 => links::broken(scene, FaultKind::LinkCut, seconds, ChaosProxy::cut).await,
         3 => links::broken(scene, FaultKind::LinkSilent, seconds, ChaosProxy::blackhole).await,
         4 => {
-            links::broken(scene, FaultKind::LinkHalfOpen, seconds, |link| link.half_open(Direction::Down)).await;
+            links::broken(scene, FaultKind::LinkHalfOpen, seconds, |link| link.half_open(Direction::Down))
+                .await;
         }
         5 => links::broken(scene, FaultKind::SubscriberCut, seconds, ChaosProxy::deafen_listeners).await,
         6 => links::broken(scene, FaultKind::SubscriberCut, seconds, ChaosProxy::cut_listeners).await,

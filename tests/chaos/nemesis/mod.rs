@@ -42,15 +42,6 @@ impl Scale {
     }
 }
 
-/// What a fault may cost at the level the row runs at, and nothing beyond it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Cost {
-    /// Redis may lose acked entries; each must be told.
-    pub(crate) tail: bool,
-    /// Sessions may be gone; everyone must be told.
-    pub(crate) sessions: bool,
-}
-
 /// Breaks and heals.
 pub(crate) type Inject = for<'a> fn(&'a mut Scene) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -62,7 +53,6 @@ pub(crate) struct Row {
     pub(crate) fault: &'static str,
     /// Whether it belongs to the smoke run.
     pub(crate) smoke: bool,
-    pub(crate) cost: Cost,
     pub(crate) world: fn(Scale) -> WorldOptions,
     pub(crate) shape: fn(Shape, Scale) -> Shape,
     pub(crate) inject: Inject,

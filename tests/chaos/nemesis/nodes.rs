@@ -42,7 +42,10 @@ pub(super) const STOP: Inject = |scene| {
         }
         let spread = scene.journal.look(drain_spreads);
         let window = scene.scale.pick(2.0, 5.0);
-        let told: Vec<String> = spread.iter().map(|(count, spread)| format!("{count} closes over {:.1} s", spread.as_secs_f64())).collect();
+        let told: Vec<String> = spread
+            .iter()
+            .map(|(count, spread)| format!("{count} closes over {:.1} s", spread.as_secs_f64()))
+            .collect();
         scene.remarks.push(told.join(", "));
         for (count, spread) in spread {
             // The slots of few connections do not reach the end of the window.
@@ -107,7 +110,11 @@ pub(super) const STORM: Inject = |scene| {
         })
         .await;
         crowd.all_seated().await;
-        scene.remarks.push(format!("{} people back after {:.1} s", crowd.faces.len(), since.elapsed().as_secs_f64()));
+        scene.remarks.push(format!(
+            "{} people back after {:.1} s",
+            crowd.faces.len(),
+            since.elapsed().as_secs_f64()
+        ));
         scene.world.revive(0).await;
         scene.world.all_ready().await;
         scene.heals(fault);

@@ -26,7 +26,8 @@ pub(super) const JOIN_RACE: Inject = |scene| {
         super::nodes::kill_one(scene).await;
         scene.heals(fault);
         scene.crowd.all_seated().await;
-        let refused = scene.crowd.faces.iter().filter(|face| face.standing.ended_with() == Some(4430)).count();
+        let refused =
+            scene.crowd.faces.iter().filter(|face| face.standing.ended_with() == Some(4430)).count();
         scene.remarks.push(format!("{refused} of {} refused", scene.crowd.faces.len()));
     })
 };
@@ -76,12 +77,21 @@ pub(super) const KICKS: Inject = |scene| {
         let fault = scene.breaks(FaultKind::Crowd, &[]);
         for session in 0..scene.crowd.sessions.len() {
             let host = scene.crowd.sessions[session].clone();
-            let mut targets: Vec<(String, _)> = scene.crowd.faces.iter().filter(|face| face.session == session && face.id != host.host).map(|face| (face.id.clone(), face.standing.clone())).collect();
+            let mut targets: Vec<(String, _)> = scene
+                .crowd
+                .faces
+                .iter()
+                .filter(|face| face.session == session && face.id != host.host)
+                .map(|face| (face.id.clone(), face.standing.clone()))
+                .collect();
             scene.rng.shuffle(&mut targets);
             for (target, standing) in targets.into_iter().take(scene.scale.pick(2, 4)) {
                 let addr = scene.world.places[scene.rng.usize(..scene.world.places.len())].node.addr();
                 kick(scene, &host, &target, addr).await;
-                wait::until("the one who was kicked to be told", || async { (standing.ended_with() == Some(4403)).then_some(()) }).await;
+                wait::until("the one who was kicked to be told", || async {
+                    (standing.ended_with() == Some(4403)).then_some(())
+                })
+                .await;
             }
         }
         scene.heals(fault);

@@ -1,20 +1,18 @@
-//! The matrix: which rows there are, what each needs, and what its fault may cost.
+//! The matrix: which rows there are and what each needs. What a fault may cost is the checker's to know, from the kind of the fault.
 //!
 //! Rows of FAULTS section 1 that are not here: F23-F28 (Sentinel and Cluster, which the gateway does not speak yet), F30 and F32 (starts and hashing, tested in
 //! `tests/it`), and every row at the levels `fsync` and `replicated`. A name, once given, stays.
 
 use std::time::Duration;
 
-use super::{Cost, Inject, Row, Scale, clients, links, mix, nodes, people, stores};
+use super::{Inject, Row, Scale, clients, links, mix, nodes, people, stores};
 use crate::support::redis_server::{Aof, RedisOptions};
 use crate::workload::Shape;
 use crate::workload::member::Habit;
 use crate::world::WorldOptions;
 
-const FREE: Cost = Cost { tail: false, sessions: false };
-
 const fn row(id: &'static str, fault: &'static str, inject: Inject) -> Row {
-    Row { id, fault, smoke: false, cost: FREE, world: |_| WorldOptions::default(), shape: |shape, _| shape, inject }
+    Row { id, fault, smoke: false, world: |_| WorldOptions::default(), shape: |shape, _| shape, inject }
 }
 
 /// The rows, in the order of the table.
@@ -56,17 +54,9 @@ pub(crate) const ROWS: &[Row] = &[
         ..row("F15", "subscriber killed for its output buffer", stores::OVERRUN)
     },
     Row { smoke: true, ..row("F16", "Redis killed and restarted", stores::CRASH) },
+    Row { smoke: true, ..row("F17", "Redis killed, the end of its file lost", stores::TAIL_LOST) },
+    row("F18", "Redis emptied (FLUSHALL)", stores::FLUSHED),
     Row {
-        smoke: true,
-        cost: Cost { tail: true, sessions: false },
-        ..row("F17", "Redis killed, the end of its file lost", stores::TAIL_LOST)
-    },
-    Row {
-        cost: Cost { tail: false, sessions: true },
-        ..row("F18", "Redis emptied (FLUSHALL)", stores::FLUSHED)
-    },
-    Row {
-        cost: Cost { tail: false, sessions: true },
         world: |_| WorldOptions {
             redis: RedisOptions { aof: Aof::Off, ..RedisOptions::default() },
             ..WorldOptions::default()
@@ -75,7 +65,10 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row { smoke: true, ..row("F20", "Redis frozen", stores::FROZEN) },
     Row { smoke: true, ..row("F22", "Redis out of memory", stores::MEMORY_FULL) },
-    Row { shape: |_, scale| idle(scale), ..row("F34", "a node dies with many idle connections", nodes::STORM) },
+    Row {
+        shape: |_, scale| idle(scale),
+        ..row("F34", "a node dies with many idle connections", nodes::STORM)
+    },
     Row {
         shape: |shape, scale| Shape { sessions: 2, seats: scale.pick(10, 20), ..shape },
         ..row("F35", "more people than seats, and a node killed", people::JOIN_RACE)
@@ -106,5 +99,13 @@ fn large() -> Shape {
 /// Many people and few words.
 fn idle(scale: Scale) -> Shape {
     let habit = Habit { home: Some(0), ..Habit::default() };
-    Shape { sessions: 10, publishers: 1, listeners: scale.pick(10, 60), visitors: 0, rate: 10, seats: 100, habit }
+    Shape {
+        sessions: 10,
+        publishers: 1,
+        listeners: scale.pick(10, 60),
+        visitors: 0,
+        rate: 10,
+        seats: 100,
+        habit,
+    }
 }

@@ -145,7 +145,8 @@ pub(super) async fn freeze(scene: &mut Scene, seconds: u64) {
 pub(super) const MEMORY_FULL: Inject = |scene| {
     Box::pin(async move {
         let info = scene.world.redis.cli(&["INFO", "memory"]).await;
-        let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());
+        let used =
+            info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());
         let limit = (used.expect("INFO tells used_memory") + HEADROOM).to_string();
         // Redis listens and reads, so a node delivers what there is; that nothing can be published is told to each who tries.
         let fault = scene.breaks(FaultKind::RedisFull, &[]);
@@ -209,12 +210,14 @@ impl Disk {
         let redis = &scene.world.redis;
         let directory = redis.dir().join("appendonlydir");
         redis.cli(&["CONFIG", "SET", "appendonly", "no"]).await;
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(&directory).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(&directory).status();
         let disk = mounted.is_ok_and(|status| status.success()).then(|| Disk(directory));
         redis.cli(&["CONFIG", "SET", "appendonly", "yes"]).await;
         wait::until("the file to be rewritten", || async {
             let told = redis.cli(&["INFO", "persistence"]).await;
-            let done = told.contains("aof_rewrite_in_progress:0\r") && told.contains("aof_rewrite_scheduled:0\r");
+            let done =
+                told.contains("aof_rewrite_in_progress:0\r") && told.contains("aof_rewrite_scheduled:0\r");
             done.then_some(())
         })
         .await;

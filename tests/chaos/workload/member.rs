@@ -343,7 +343,8 @@ impl Member {
         at.seq = entry.at.seq;
         self.standing.heard(at.seq.0);
         let number = entry.author.zip(entry.n);
-        let is_new = number.is_none_or(|(author, n)| self.shown.get(&author).is_none_or(|newest| *newest < n));
+        let is_new =
+            number.is_none_or(|(author, n)| self.shown.get(&author).is_none_or(|newest| *newest < n));
         if is_new {
             self.shown.extend(number);
             self.voice.delivered(&entry);

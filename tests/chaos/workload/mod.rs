@@ -55,12 +55,28 @@ pub(crate) struct Shape {
 impl Shape {
     /// The load of the matrix: 20 sessions of 3 publishers, 8 listeners and 2 who come and go.
     pub(crate) fn full(rate: u32) -> Shape {
-        Shape { sessions: 20, publishers: 3, listeners: 8, visitors: 2, rate, seats: 50, habit: Habit::default() }
+        Shape {
+            sessions: 20,
+            publishers: 3,
+            listeners: 8,
+            visitors: 2,
+            rate,
+            seats: 50,
+            habit: Habit::default(),
+        }
     }
 
     /// A load for a debug build on a busy machine.
     pub(crate) fn small() -> Shape {
-        Shape { sessions: 4, listeners: 3, visitors: 1, publishers: 2, rate: 40, seats: 50, habit: Habit::default() }
+        Shape {
+            sessions: 4,
+            listeners: 3,
+            visitors: 1,
+            publishers: 2,
+            rate: 40,
+            seats: 50,
+            habit: Habit::default(),
+        }
     }
 
     fn habits(&self) -> Vec<Habit> {
@@ -194,9 +210,12 @@ impl Crowd {
     pub(crate) async fn settle(&self, within: Duration) -> Vec<String> {
         let end = Instant::now() + within;
         self.stage.send_replace(Stage::Hush);
-        let quiet = tokio::time::timeout_at(end, wait::until_within(within * 2, "silence", || async {
-            self.faces.iter().all(|face| face.standing.is_done()).then_some(())
-        }));
+        let quiet = tokio::time::timeout_at(
+            end,
+            wait::until_within(within * 2, "silence", || async {
+                self.faces.iter().all(|face| face.standing.is_done()).then_some(())
+            }),
+        );
         if quiet.await.is_err() {
             let debtors = self.faces.iter().filter(|face| !face.standing.is_done());
             return debtors.map(|face| format!("{} is not done: {:?}", face.id, face.standing)).collect();
@@ -206,13 +225,18 @@ impl Crowd {
             matches!(face.standing.phase(), Phase::Ended(_))
                 || heads[face.session].is_none_or(|head| face.standing.at() >= head)
         };
-        let level = tokio::time::timeout_at(end, wait::until_within(within * 2, "everybody to have everything", || async {
-            self.faces.iter().all(has_all).then_some(())
-        }));
+        let level = tokio::time::timeout_at(
+            end,
+            wait::until_within(within * 2, "everybody to have everything", || async {
+                self.faces.iter().all(has_all).then_some(())
+            }),
+        );
         if level.await.is_err() {
             let behind = self.faces.iter().filter(|face| !has_all(face));
             return behind
-                .map(|face| format!("{} lacks entries: {:?} of {:?}", face.id, face.standing, heads[face.session]))
+                .map(|face| {
+                    format!("{} lacks entries: {:?} of {:?}", face.id, face.standing, heads[face.session])
+                })
                 .collect();
         }
         Vec::new()
