@@ -26,11 +26,13 @@ pub(crate) struct WorldOptions {
     pub(crate) settings: Vec<(&'static str, String)>,
     /// Whether clients reach nodes through a proxy of their own: it costs the machine a copy of every byte.
     pub(crate) doors: bool,
+    /// Whether links hold little: a node that does not read is then felt by Redis, and not by the kernel's buffers.
+    pub(crate) narrow: bool,
 }
 
 impl Default for WorldOptions {
     fn default() -> WorldOptions {
-        WorldOptions { redis: RedisOptions::durable(), settings: Vec::new(), doors: false }
+        WorldOptions { redis: RedisOptions::durable(), settings: Vec::new(), doors: false, narrow: false }
     }
 }
 
@@ -62,6 +64,9 @@ pub(crate) struct Place {
 impl Place {
     async fn start(redis: &RedisServer, options: &WorldOptions) -> Place {
         let link = ChaosProxy::to_port(redis.port()).await;
+        if options.narrow {
+            link.narrow();
+        }
         let port = free_port();
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let mut settings: Vec<(String, String)> = BASE.iter().copied().map(owned).collect();

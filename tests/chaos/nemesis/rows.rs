@@ -48,6 +48,7 @@ pub(crate) const ROWS: &[Row] = &[
                 extra: vec!["client-output-buffer-limit pubsub 256kb 256kb 0".to_owned()],
                 ..RedisOptions::durable()
             },
+            narrow: true,
             ..WorldOptions::default()
         },
         shape: |_, _| large(),
@@ -93,7 +94,7 @@ fn patient(seconds: u64) -> Habit {
 /// Few people and large messages: kernels hold megabytes before Redis has to.
 fn large() -> Shape {
     let habit = Habit { padding: 48_000, ..Habit::default() };
-    Shape { sessions: 1, publishers: 2, listeners: 4, visitors: 0, rate: 80, seats: 50, habit }
+    Shape { sessions: 1, publishers: 2, listeners: 4, visitors: 0, rate: 160, seats: 50, habit }
 }
 
 /// Many people and few words.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -30,6 +30,9 @@ const HELD_BYTES: usize = 1024 * 1024;
 
 /// The word by which a connection asks Redis for announcements. One split over two reads is missed; nobody sends it so.
 const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
+
+/// The receive buffer of a narrow connection, in bytes.
+const NARROW: u32 = 16 * 1024;
 
 /// The two ways through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,8 @@ struct Plan {
     deaf: Option<u64>,
     /// What becomes of connections that subscribed to something, and of those that will.
     listeners: Listeners,
+    /// New connections take little from the server before it feels that nobody reads.
+    narrow: bool,
     up: Lane,
     down: Lane,
 }
@@ -140,9 +145,17 @@ impl ChaosProxy {
         self.addr.port()
     }
 
-    /// All faults end and new connections are welcome; connections that lost bytes are reset.
+    /// All faults end and new connections are welcome; connections that lost bytes are reset. A narrow proxy stays narrow.
     pub fn heal(&self) {
-        self.change(|plan| *plan = Plan { generation: plan.generation, ..Plan::default() });
+        self.change(|plan| {
+            *plan = Plan { generation: plan.generation, narrow: plan.narrow, ..Plan::default() };
+        });
+    }
+
+    /// From now on connections keep a small receive buffer towards the server: one that is not read from is felt there after kilobytes
+    /// instead of megabytes.
+    pub fn narrow(&self) {
+        self.change(|plan| plan.narrow = true);
     }
 
     /// Resets (RST) every connection and, until [`ChaosProxy::heal`], every new one.
@@ -298,9 +311,12 @@ enum End {
 
 /// One connection, from its acceptance to its end.
 async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Receiver<Plan>, open: Open) {
-    let generation = plan.borrow_and_update().generation;
+    let (generation, narrow) = {
+        let plan = plan.borrow_and_update();
+        (plan.generation, plan.narrow)
+    };
     let listens = AtomicBool::new(false);
-    let Ok(mut server) = TcpStream::connect(target).await else {
+    let Ok(mut server) = dial(target, narrow).await else {
         return reset(&client);
     };
     // A proxy adds no delay of its own; the sockets exist, so this cannot fail in a way that matters.
@@ -327,6 +343,14 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
             reset(&server);
         }
     }
+}
+
+async fn dial(target: SocketAddr, narrow: bool) -> io::Result<TcpStream> {
+    let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if narrow {
+        socket.set_recv_buffer_size(NARROW)?;
+    }
+    socket.connect(target).await
 }
 
 /// Makes the drop of `stream` a RST.
