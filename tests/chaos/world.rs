@@ -26,7 +26,7 @@ pub(crate) struct WorldOptions {
     pub(crate) settings: Vec<(&'static str, String)>,
     /// Whether clients reach nodes through a proxy of their own: it costs the machine a copy of every byte.
     pub(crate) doors: bool,
-    /// Whether links hold little: a node that does not read is then felt by Redis, and not by the kernel's buffers.
+    /// Whether links and doors hold little: who does not read is then felt by who writes, and not by the kernel's buffers.
     pub(crate) narrow: bool,
 }
 
@@ -75,6 +75,9 @@ impl Place {
         settings.extend(options.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let node = launch(&settings).await;
         let door = if options.doors { Some(ChaosProxy::start(node.addr()).await) } else { None };
+        if let Some(door) = door.as_ref().filter(|_| options.narrow) {
+            door.narrow();
+        }
         Place { node, link, door, settings }
     }
 

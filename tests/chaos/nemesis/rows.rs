@@ -31,8 +31,12 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row { world: |_| doors(), ..row("F4", "storm of resets from clients", clients::RESETS) },
     Row {
-        world: |_| doors(),
-        shape: |shape, _| Shape { habit: patient(120), ..shape },
+        world: |_| WorldOptions { narrow: true, ..doors() },
+        shape: |shape, scale| Shape {
+            habit: Habit { padding: 1500, ..patient(120) },
+            rate: scale.pick(shape.rate, shape.rate / 3),
+            ..shape
+        },
         ..row("F6", "slow readers, and readers that stop", clients::SLOW_READERS)
     },
     Row { smoke: true, ..row("F8", "node-Redis link cut", links::CUT) },
@@ -44,10 +48,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("F14", "subscribers killed every second", stores::LISTENERS_KILLED),
     Row {
         world: |_| WorldOptions {
-            redis: RedisOptions {
-                extra: vec!["client-output-buffer-limit pubsub 256kb 256kb 0".to_owned()],
-                ..RedisOptions::durable()
-            },
+            redis: with_line("client-output-buffer-limit pubsub 256kb 256kb 0"),
             narrow: true,
             ..WorldOptions::default()
         },
@@ -80,8 +81,19 @@ pub(crate) const ROWS: &[Row] = &[
     },
     row("F37", "kicks while the target speaks elsewhere", people::KICKS),
     Row { smoke: true, ..row("F40", "seeded mix of all that may cost nothing", mix::EVERYTHING) },
-    row("F41", "the disk under Redis is full", stores::DISK_FULL),
+    Row {
+        world: |_| WorldOptions {
+            redis: with_line("enable-protected-configs local"),
+            ..WorldOptions::default()
+        },
+        ..row("F41", "the disk under Redis is full", stores::DISK_FULL)
+    },
 ];
+
+/// A durable Redis with one line more in its configuration.
+fn with_line(line: &str) -> RedisOptions {
+    RedisOptions { extra: vec![line.to_owned()], ..RedisOptions::durable() }
+}
 
 fn doors() -> WorldOptions {
     WorldOptions { doors: true, ..WorldOptions::default() }

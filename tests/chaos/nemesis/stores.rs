@@ -151,7 +151,8 @@ pub(super) const MEMORY_FULL: Inject = |scene| {
         // Redis listens and reads, so a node delivers what there is; that nothing can be published is told to each who tries.
         let fault = scene.breaks(FaultKind::RedisFull, &[]);
         scene.world.redis.cli(&["CONFIG", "SET", "maxmemory", &limit]).await;
-        scene.for_a_while(scene.scale.pick(5, 12)).await;
+        // Longer than a publish is tried.
+        scene.for_a_while(scene.scale.pick(8, 12)).await;
         refusals(scene).await;
         scene.world.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
         scene.heals(fault);
@@ -193,7 +194,8 @@ pub(super) const DISK_FULL: Inject = |scene| {
             matches!(answer, Reply::Error(error) if error.starts_with("MISCONF")).then_some(())
         })
         .await;
-        scene.for_a_while(scene.scale.pick(4, 10)).await;
+        // Longer than a publish is tried.
+        scene.for_a_while(scene.scale.pick(8, 12)).await;
         disk.empty();
         scene.heals(fault);
         scene.world.all_ready().await;
@@ -201,24 +203,29 @@ pub(super) const DISK_FULL: Inject = |scene| {
     })
 };
 
-/// A disk of a few megabytes under the append-only file.
+/// A disk of a few megabytes under everything Redis writes.
 pub(crate) struct Disk(PathBuf);
 
 impl Disk {
     /// Mounts one, and lets Redis begin a new file on it.
     async fn under(scene: &Scene) -> Option<Disk> {
         let redis = &scene.world.redis;
-        let directory = redis.dir().join("appendonlydir");
+        let directory = redis.dir().to_owned();
         redis.cli(&["CONFIG", "SET", "appendonly", "no"]).await;
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(&directory).status();
         let disk = mounted.is_ok_and(|status| status.success()).then(|| Disk(directory));
+        // Entered again: what Redis had entered is below the disk now.
+        redis.cli(&["CONFIG", "SET", "dir", &redis.dir().to_string_lossy()]).await;
         redis.cli(&["CONFIG", "SET", "appendonly", "yes"]).await;
         wait::until("the file to be rewritten", || async {
             let told = redis.cli(&["INFO", "persistence"]).await;
-            let done =
-                told.contains("aof_rewrite_in_progress:0\r") && told.contains("aof_rewrite_scheduled:0\r");
-            done.then_some(())
+            let lines = [
+                "aof_rewrite_in_progress:0\r",
+                "aof_rewrite_scheduled:0\r",
+                "aof_last_bgrewrite_status:ok\r",
+            ];
+            lines.iter().all(|line| told.contains(line)).then_some(())
         })
         .await;
         disk
