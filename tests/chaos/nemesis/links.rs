@@ -62,7 +62,7 @@ pub(super) const LISTENER: Inject = |scene| {
 /// F12: closed within a call, right behind it, and within its reply.
 pub(super) const REPLY_LOST: Inject = |scene| {
     Box::pin(async move {
-        for _ in 0..scene.scale.pick(8, 30) {
+        for _ in 0..scene.scale.pick(16, 60) {
             let (at, bytes) = (scene.any_node(), 1 + scene.rng.u64(..1500));
             let direction = if scene.rng.bool() { Direction::Up } else { Direction::Down };
             let fault = scene.breaks(FaultKind::RepliesLost, &[at]);
