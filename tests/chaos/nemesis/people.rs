@@ -25,7 +25,7 @@ pub(super) const JOIN_RACE: Inject = |scene| {
         lasting(Duration::from_millis(scene.rng.u64(50..400))).await;
         super::nodes::kill_one(scene).await;
         scene.heals(fault);
-        scene.crowd.all_seated().await;
+        scene.crowd.all_have_come().await;
         let refused =
             scene.crowd.faces.iter().filter(|face| face.standing.ended_with() == Some(4430)).count();
         scene.remarks.push(format!("{refused} of {} refused", scene.crowd.faces.len()));

@@ -36,6 +36,9 @@ use standing::{Phase, Standing};
 /// How long one question over HTTP may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long everybody gets to come (back): a debug build on a machine with other work.
+const GATHER: Duration = Duration::from_secs(60);
+
 /// How many people there are and how much they say.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
@@ -150,7 +153,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Creates the sessions and lets everybody in; all are seated when this returns.
+    /// Creates the sessions and lets everybody in; all have been there when this returns.
     pub(crate) async fn gather(
         addresses: Vec<SocketAddr>,
         shape: &Shape,
@@ -174,7 +177,7 @@ impl Crowd {
                 crowd.admit(at, who == 0, habit);
             }
         }
-        crowd.all_seated().await;
+        crowd.all_have_come().await;
         crowd
     }
 
@@ -196,11 +199,18 @@ impl Crowd {
         self.faces.iter().filter(|face| face.id == participant).for_each(|face| face.death.cancel());
     }
 
-    /// Waits until everybody sits.
+    /// Waits until everybody has been there: some go again at once.
+    pub(crate) async fn all_have_come(&self) {
+        wait::until_within(GATHER, "everybody to come", || async {
+            self.faces.iter().all(|face| face.standing.has_come()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until everybody sits at the same time, in a crowd of which nobody comes and goes.
     pub(crate) async fn all_seated(&self) {
-        wait::until("everybody to be seated", || async {
-            let seated = |face: &Face| face.standing.phase() != Phase::Away;
-            self.faces.iter().all(seated).then_some(())
+        wait::until_within(GATHER, "everybody to be seated", || async {
+            self.faces.iter().all(|face| face.standing.is_seated()).then_some(())
         })
         .await;
     }

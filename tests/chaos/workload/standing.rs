@@ -19,6 +19,7 @@ pub(crate) enum Phase {
 struct State {
     phase: Phase,
     at: u64,
+    came: bool,
     quiet: bool,
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Standing(Mutex<State>);
 
 impl Default for Standing {
     fn default() -> Standing {
-        Standing(Mutex::new(State { phase: Phase::Away, at: 0, quiet: false }))
+        Standing(Mutex::new(State { phase: Phase::Away, at: 0, came: false, quiet: false }))
     }
 }
 
@@ -38,7 +39,7 @@ impl Standing {
     }
 
     pub(crate) fn seated(&self, at: u64) {
-        self.with(|state| (state.phase, state.at) = (Phase::Seated, at));
+        self.with(|state| (state.phase, state.at, state.came) = (Phase::Seated, at, true));
     }
 
     pub(crate) fn away(&self) {
@@ -77,6 +78,11 @@ impl Standing {
     /// The number up to which they have everything.
     pub(crate) fn at(&self) -> u64 {
         self.with(|state| state.at)
+    }
+
+    /// Whether they were welcomed once, or turned away for good.
+    pub(crate) fn has_come(&self) -> bool {
+        self.with(|state| state.came || matches!(state.phase, Phase::Ended(_)))
     }
 
     /// Whether nothing more is to be expected of them: silent and seated, or gone for good.
