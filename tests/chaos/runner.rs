@@ -196,6 +196,9 @@ impl Setting {
             kept: 100_000,
             // OUTBOX_BYTES, and what one pull may put on top of it.
             outbox_bytes: 2 * 256 * 1024,
+            passing_bytes: 256 * 1024,
+            // The log's ring, the load's own rise and the allocator's habits; not a reader's backlog, which is megabytes for each.
+            growth_bytes: 64 * 1024 * 1024,
             slack: slack(baseline),
         }
     }
