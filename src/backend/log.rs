@@ -111,12 +111,28 @@ pub enum Cut {
 /// link to the store would not come within any sensible deadline, and a room that needs them would be behind for ever.
 pub const READ_BYTES: usize = 1024 * 1024;
 
+/// How much a read may bring: it ends at whichever bound comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// Entries, at most.
+    pub entries: usize,
+    /// Bytes of records after which the page ends, with the entry that reaches them: at least one entry, if there is one.
+    pub bytes: usize,
+}
+
+impl From<usize> for Most {
+    /// So many entries, and no more bytes than any page has.
+    fn from(entries: usize) -> Self {
+        Self { entries, bytes: READ_BYTES }
+    }
+}
+
 /// Entries of a log and what it knows of itself, read in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The log at that moment.
     pub history: History,
-    /// Contiguous and rising; fewer than asked for only at the log's end, or because they reached [`READ_BYTES`].
+    /// Contiguous and rising; fewer than asked for only at the log's end, or because they reached the bytes asked for.
     pub entries: Vec<Entry>,
 }
 
@@ -146,17 +162,24 @@ impl Relay {
 /// - **Atomic.** One call appends its accepted entries in batch order, with their effects, in one step, and announces them in
 ///   that step: what was announced can be read, and what can be read was announced or will be found by a resync.
 /// - **Epochs.** When the store restarted or was promoted since the last write, the first write of any kind gives the log a new
-///   epoch and adds the old one with the surviving head to the lineage.
-/// - **Kept.** At least the configured number of entries can be read.
+///   epoch, adds the old one with the surviving head to the lineage and announces it before any entry. An ended session takes no
+///   writes, and an empty batch is none.
+/// - **Kept.** What [`Retention`](crate::model::history::Retention) says can be read, and in the long run not much more.
 /// - `publish` answers one [`Published`] for each item, in order. `BackendError::Unknown` leaves it open for the whole batch.
 #[async_trait]
 pub trait Log: Send + Sync {
     /// Appends a batch to one session's log.
     async fn publish(&self, session: SessionId, batch: &[Publish]) -> Result<Vec<Published>, BackendError>;
 
-    /// Reads at most `limit` entries, and no more than reach [`READ_BYTES`]; `None` when there is no such session, or it ended (an ended one can still be read until it
-    /// is forgotten, so that a room that is behind learns of its `session.ended`).
-    async fn read(&self, session: SessionId, cut: Cut, limit: usize) -> Result<Option<Page>, BackendError>;
+    /// Reads at most `limit` entries, and no more than reach [`READ_BYTES`]; see [`Log::read_most`].
+    async fn read(&self, session: SessionId, cut: Cut, limit: usize) -> Result<Option<Page>, BackendError> {
+        self.read_most(session, cut, limit.into()).await
+    }
+
+    /// Reads entries within bounds; `None` when there is no such session, or it ended (an ended one can still be read until it is
+    /// forgotten, so that a room that is behind learns of its `session.ended`).
+    async fn read_most(&self, session: SessionId, cut: Cut, most: Most)
+    -> Result<Option<Page>, BackendError>;
 
     /// Starts announcements of a session to this node's [`Deliver`]. Returns when they are confirmed: whatever is appended
     /// afterwards is announced here, or the room is told that it is behind.
@@ -169,7 +192,7 @@ pub trait Log: Send + Sync {
     async fn relay(&self, session: SessionId, relay: Relay) -> Result<bool, BackendError>;
 }
 
-/// Entries of one append, as announced.
+/// Entries of one append, as announced; or that an epoch begins, without any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// The log's epoch when they were appended.
@@ -178,7 +201,8 @@ pub struct Announcement {
     pub first: Seq,
     /// When the log took them.
     pub ts: ClusterMs,
-    /// The entries.
+    /// The entries. None when an epoch begins, which is told before its first entry, by a step without entries too (a beat): who listens to an
+    /// idle session learns of a restart by it.
     pub records: Vec<Record>,
 }
 

@@ -98,7 +98,7 @@ pub trait Membership: Send + Sync {
     /// Gives a seat up. A seat that is not this generation's is left alone.
     async fn leave(&self, seat: Seat) -> Result<(), BackendError>;
 
-    /// Renews the leases of one session's seats on this node, frees those that ran out, refreshes times to live, trims by age.
+    /// Renews the leases of one session's seats on this node, frees those that ran out, refreshes times to live, trims the log.
     async fn beat(&self, session: SessionId, seats: &[Seat], lease: Duration) -> Result<Beat, BackendError>;
 
     /// The session at its newest position; `None` when there is no such session, or it ended.

@@ -25,7 +25,7 @@ pub(super) const OUTBOX_BEHIND: Setting = Setting::open(
     Preset::Text("30"),
     // The table gives no range: under a second a single lost packet would do, and after an hour nobody watches.
     Form::seconds(1, 3600),
-    "How long a connection may stay behind before it is closed with 4408.",
+    "How long a connection may take no byte of what waits for it before it is closed with 4408.",
 );
 pub(super) const OUTBOX_BYTES_TOTAL: Setting = Setting::open(
     "OUTBOX_BYTES_TOTAL",
@@ -44,7 +44,8 @@ pub struct OutboxConfig {
     pub frames: usize,
     /// Bytes waiting for one connection; at least one message.
     pub bytes: usize,
-    /// How long a connection may stay behind.
+    /// How long a connection may take no byte while something waits for it. One that takes some, however slowly, is served at its own
+    /// pace for as long as the log has what it lacks.
     pub behind: Duration,
     /// Bytes waiting on the node; at least one message.
     pub bytes_total: usize,

@@ -193,6 +193,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> RedisConfig {
     if !addressed && !matches!(durability, Durability::Auto | Durability::Memory) {
         reader.refuse(&DURABILITY, "needs REDIS_URL or REDIS_ADDR: memory gives auto and memory only");
     }
+    if reader.given(&DURABILITY_REPLICAS) && durability != Durability::Replicated {
+        reader.warn(DURABILITY_REPLICAS.name, "is not used: DURABILITY is not replicated");
+    }
     RedisConfig {
         target,
         prefix: reader.required(&REDIS_PREFIX, prefix),

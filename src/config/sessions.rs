@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::setting::{Form, Preset, Setting};
+use crate::model::history::Retention;
 
 /// Thirty days: a session nobody touched for longer is not one anybody comes back to.
 const TTL_SECONDS_MAX: u64 = 30 * 24 * 3600;
@@ -32,6 +33,18 @@ pub(super) const HISTORY_ENTRIES: Setting = Setting::open(
     Form::Count { min: 100, max: 100_000 },
     "Entries a session's log keeps at least; older positions get reset.",
 );
+pub(super) const HISTORY_AGE: Setting = Setting::open(
+    "HISTORY_AGE",
+    Preset::Text("600"),
+    Form::seconds(0, 24 * 3600),
+    "Entries younger than this are kept beyond HISTORY_ENTRIES, up to HISTORY_BYTES.",
+);
+pub(super) const HISTORY_BYTES: Setting = Setting::open(
+    "HISTORY_BYTES",
+    Preset::Text("8MiB"),
+    Form::Bytes { min: 0, max: 1 << 30 },
+    "A session's log that takes more keeps HISTORY_ENTRIES alone, so that no flood fills the store.",
+);
 pub(super) const MESSAGE_BYTES: Setting = Setting::open(
     "MESSAGE_BYTES",
     Preset::Text("65536"),
@@ -39,8 +52,15 @@ pub(super) const MESSAGE_BYTES: Setting = Setting::open(
     "One message from a client; over it the socket closes with 1009.",
 );
 
-pub(super) const SETTINGS: &[&Setting] =
-    &[&SESSION_TTL, &SESSION_MAX_PARTICIPANTS, &PARTICIPANT_LEASE, &HISTORY_ENTRIES, &MESSAGE_BYTES];
+pub(super) const SETTINGS: &[&Setting] = &[
+    &SESSION_TTL,
+    &SESSION_MAX_PARTICIPANTS,
+    &PARTICIPANT_LEASE,
+    &HISTORY_ENTRIES,
+    &HISTORY_AGE,
+    &HISTORY_BYTES,
+    &MESSAGE_BYTES,
+];
 
 /// What a session may be, and what is kept of it.
 #[derive(Clone, Debug)]
@@ -51,8 +71,8 @@ pub struct SessionsConfig {
     pub max_participants: u32,
     /// How long a seat outlives its connection.
     pub participant_lease: Duration,
-    /// Entries a log keeps at least.
-    pub history_entries: usize,
+    /// What a log keeps.
+    pub history: Retention,
     /// Longest message of a client, in bytes.
     pub message_bytes: usize,
 }
@@ -62,7 +82,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> SessionsConfig {
         ttl: reader.span(&SESSION_TTL),
         max_participants: reader.count(&SESSION_MAX_PARTICIPANTS),
         participant_lease: reader.span(&PARTICIPANT_LEASE),
-        history_entries: reader.count(&HISTORY_ENTRIES),
+        history: Retention {
+            entries: reader.count(&HISTORY_ENTRIES),
+            age: reader.span(&HISTORY_AGE),
+            bytes: reader.count(&HISTORY_BYTES),
+        },
         message_bytes: reader.count(&MESSAGE_BYTES),
     }
 }

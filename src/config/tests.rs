@@ -84,7 +84,7 @@ fn nothing_set_is_development_on_memory() {
     assert!(config.identity.secret_is_random && config.identity.secret.expose_secret().len() == 48);
     assert_eq!(config.identity.token_ttl, Duration::from_secs(43_200));
     assert_eq!(config.sessions.ttl, Duration::from_secs(86_400));
-    assert_eq!((config.sessions.max_participants, config.sessions.history_entries), (1000, 1000));
+    assert_eq!((config.sessions.max_participants, config.sessions.history.entries), (1000, 1000));
     assert_eq!((config.sessions.message_bytes, config.sessions.participant_lease.as_secs()), (65_536, 30));
     assert!(config.redis.target.is_none());
     assert_eq!((config.redis.prefix.as_str(), config.redis.durability), ("wp", Durability::Auto));
@@ -234,6 +234,16 @@ fn a_sentinel_password_is_for_sentinels() {
     assert_eq!(password.expose_secret(), "s");
     let plain = sentinels.with("REDIS_URL", "redis://a:1");
     assert!(warnings(&plain).contains(&"REDIS_SENTINEL_PASSWORD".to_owned()));
+}
+
+#[test]
+fn a_number_of_replicas_is_for_replicated() {
+    let counted = MapSource::from([("REDIS_URL", "redis://a:1"), ("DURABILITY_REPLICAS", "2")]);
+    assert!(warnings(&counted).contains(&"DURABILITY_REPLICAS".to_owned()));
+    let used = counted.with("DURABILITY", "replicated");
+    assert_eq!(read(&used).redis.durability_replicas, 2);
+    assert!(!warnings(&used).contains(&"DURABILITY_REPLICAS".to_owned()));
+    assert_eq!(mistaken(&used.with("DURABILITY_REPLICAS", "6")), ["DURABILITY_REPLICAS"]);
 }
 
 #[test]

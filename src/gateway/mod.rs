@@ -141,10 +141,11 @@ impl Gateway {
         use crate::backend::memory::{MemorySettings, memory};
         use crate::hub::Commons;
         use crate::metrics::label::Origin;
+        use crate::model::history::Retention;
         let clock = Arc::new(crate::backend::clock::ClusterClock::new());
         let commons = Commons { metrics: metrics.clone(), clock: clock.clone(), origin: Origin::Local };
         let (hub, _) = Hub::new(1, commons);
-        let (backend, _) = memory(MemorySettings { history_entries: 1000 }, clock, hub.clone());
+        let (backend, _) = memory(MemorySettings { history: Retention::newest(1000) }, clock, hub.clone());
         let size = crate::auth::password::PoolSize { cost: 4, workers: 1, queue: 16 };
         Self::new(Parts {
             node: NodeId::new_random(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Gateway;
 use crate::backend::error::BackendError;
-use crate::backend::log::{Cut, Deliver, Page};
+use crate::backend::log::{Cut, Deliver, Most, Page, READ_BYTES};
 use crate::hub::Room;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::ring::{Encoder, Pull};
@@ -14,9 +14,6 @@ use crate::metrics::label::ResetReason;
 use crate::model::entry::{Entry, Position};
 use crate::model::history::Continuity;
 use crate::protocol::close::Ending;
-
-/// Bytes pulled before they have to be written: half an outbox, so that a slow reader holds no more than a pushed one.
-const PULL_BYTES: usize = 128 * 1024;
 
 /// Entries asked from the log at once.
 const PULL_ENTRIES: usize = 256;
@@ -44,6 +41,9 @@ impl Gateway {
 
     /// Feeds a lagging listener until it has caught up, is ended, or has something to write first.
     async fn pull(self: &Arc<Self>, room: &Room, outbox: &Outbox) {
+        // A slow reader takes one outbox' half at a time and comes back for the rest: more, read from the log, would be read for nothing.
+        // Each page that the socket took at once doubles the next, so that a fast one costs few reads.
+        let mut page_bytes = outbox.pull_bytes();
         loop {
             let todo = outbox.todo();
             let Some(cursor) = outbox.cursor() else { return };
@@ -52,22 +52,27 @@ impl Gateway {
             }
             let pull = {
                 let ring = room.ring.lock().unwrap_or_else(PoisonError::into_inner);
-                ring.after(cursor, outbox.framing(), PULL_BYTES, outbox.last_wanted())
+                ring.after(cursor, outbox.pull_bytes(), outbox.last_wanted())
             };
             match pull {
-                Pull::Run(run) => {
-                    if outbox.feed(cursor, &run) {
+                Pull::Entries(entries) => {
+                    let run = Encoder::run(outbox.framing(), cursor, &entries);
+                    if let Some(run) = run.filter(|run| outbox.feed(cursor, run)) {
                         self.count_replayed(cursor, run.end);
                     }
                 }
                 Pull::UpToDate => settle(room, outbox, cursor),
-                Pull::AskLog => self.pull_from_log(room, outbox, cursor).await,
+                Pull::AskLog => {
+                    let most = Most { entries: PULL_ENTRIES, bytes: page_bytes };
+                    self.pull_from_log(room, outbox, (cursor, most)).await;
+                    page_bytes = (page_bytes * 2).min(READ_BYTES);
+                }
             }
         }
     }
 
-    async fn pull_from_log(self: &Arc<Self>, room: &Room, outbox: &Outbox, cursor: Position) {
-        match self.parts.backend.log.read(room.session, Cut::After(cursor.seq), PULL_ENTRIES).await {
+    async fn pull_from_log(self: &Arc<Self>, room: &Room, outbox: &Outbox, (cursor, most): (Position, Most)) {
+        match self.parts.backend.log.read_most(room.session, Cut::After(cursor.seq), most).await {
             Ok(Some(page)) => match page.history.continuity(cursor) {
                 Continuity::Holds if page.history.head <= cursor.seq => settle(room, outbox, cursor),
                 Continuity::Holds => self.feed_page(outbox, cursor, &page),
@@ -100,7 +105,7 @@ impl Gateway {
         // A page holds several runs of large entries: as long as the socket takes each at once, the next needs no other read.
         while entries.peek().is_some() {
             let (from, mut encoder) = (at, Encoder::new(outbox.framing(), at));
-            while encoder.len() < PULL_BYTES
+            while encoder.len() < outbox.pull_bytes().max(1)
                 && let Some(entry) = entries.next()
             {
                 let epoch = page.history.epoch_after(at.seq).unwrap_or(at.epoch);

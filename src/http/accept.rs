@@ -23,15 +23,23 @@ use crate::ws::carrier::{Carrier, Spoke};
 const HEADERS: usize = 64;
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
-/// How long unacknowledged bytes to a client may stay so before the kernel gives the connection up.
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much longer than the gateway the kernel waits for a client that takes nothing. Linux counts a closed receive window as it counts
+/// bytes that nobody acknowledges, so a shorter time would cut a reader who merely pauses, without a word.
+const KERNEL_SPARE: Duration = Duration::from_secs(15);
+/// How long an idle connection is silent before the kernel asks whether the peer is there.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Bytes the kernel keeps unsent: more would only age there.
 const NOT_SENT: u32 = 16 * 1024;
 /// After a failed accept (no descriptors left), so that the loop does not spin until one is free.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Accepts until told to refuse. Connections are tracked in `work`.
-pub async fn run(listener: TcpListener, router: Router, refuse: CancellationToken, work: TaskTracker) {
+/// Accepts until told to refuse. Connections are tracked in `work`. `behind`: how long a reader may take nothing.
+pub async fn run(
+    listener: TcpListener,
+    (router, behind): (Router, Duration),
+    refuse: CancellationToken,
+    work: TaskTracker,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -39,6 +47,9 @@ pub async fn run(listener: TcpListener, router: Router, refuse: CancellationToke
         };
         match accepted {
             Ok((socket, peer)) => {
+                if let Err(error) = tune(&socket, behind + KERNEL_SPARE) {
+                    tracing::debug!(%error, "socket options not set");
+                }
                 work.spawn(connection(socket, peer, router.clone(), refuse.clone()));
             }
             Err(error) => {
@@ -51,9 +62,6 @@ pub async fn run(listener: TcpListener, router: Router, refuse: CancellationToke
 
 /// Speaks HTTP on one connection until it closes, is upgraded, or the node drains.
 async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, refuse: CancellationToken) {
-    if let Err(error) = tune(&socket) {
-        tracing::debug!(%error, "socket options not set");
-    }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(axum::body::Body::new))
@@ -78,13 +86,13 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, refuse:
     }
 }
 
-fn tune(socket: &TcpStream) -> std::io::Result<()> {
+fn tune(socket: &TcpStream, user_timeout: Duration) -> std::io::Result<()> {
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(USER_TIMEOUT))?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     #[cfg(target_os = "linux")]
     {
-        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+        socket.set_tcp_user_timeout(Some(user_timeout))?;
         socket.set_tcp_notsent_lowat(NOT_SENT)?;
     }
     Ok(())

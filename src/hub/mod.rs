@@ -17,6 +17,7 @@
 //! passes into [`Noted`].
 
 pub mod behind;
+pub mod debts;
 pub mod noted;
 pub mod outbox;
 pub mod ring;
@@ -294,3 +295,6 @@ pub(crate) fn quiet_metrics() -> Arc<Metrics> {
     let build = Build { version: "test", revision: "test", backend: BackendKind::Memory };
     Arc::new(Metrics::new(build, tokio::runtime::Handle::current()))
 }
+
+#[cfg(test)]
+mod tests;

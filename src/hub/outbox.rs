@@ -12,13 +12,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::debts::Debts;
 use super::ring::Run;
 use super::sink::Sink;
 use super::terms::Terms;
@@ -87,10 +88,7 @@ pub struct Outbox {
     state: Mutex<State>,
     wake: Notify,
     seat: OnceLock<(Seat, Seq)>,
-    /// Answers owed: publishes whose ack has not come back.
-    owed: AtomicU32,
-    /// The reader waits for `owed` to fall.
-    held: AtomicBool,
+    debts: Debts,
     /// The wheel's tick when the peer was last heard, and when it was pinged (0: not waiting for a pong).
     pub(super) heard: AtomicU32,
     pub(super) pinged: AtomicU32,
@@ -113,8 +111,7 @@ impl Outbox {
             state: Mutex::default(),
             wake: Notify::new(),
             seat: OnceLock::new(),
-            owed: AtomicU32::new(0),
-            held: AtomicBool::new(false),
+            debts: Debts::default(),
             heard: AtomicU32::new(0),
             pinged: AtomicU32::new(0),
         })
@@ -307,6 +304,12 @@ impl Outbox {
         self.is_full(&self.lock(), 0)
     }
 
+    /// Bytes to pull for it at once: half of what may wait, so that a reader that pulls holds no more than one that is pushed to.
+    #[must_use]
+    pub fn pull_bytes(&self) -> usize {
+        self.terms.bytes / 2
+    }
+
     /// Since when it has held something unwritten, and how many bytes; `None` for nothing, or for one that is ending.
     #[must_use]
     pub fn burden(&self) -> Option<(Instant, usize)> {
@@ -365,28 +368,17 @@ impl Outbox {
         true
     }
 
-    /// Notes that an answer is owed; how many are now.
-    pub fn owe(&self) -> u32 {
-        self.owed.fetch_add(1, Ordering::AcqRel) + 1
+    /// The answers owed to this listener's publishes.
+    #[must_use]
+    pub fn debts(&self) -> &Debts {
+        &self.debts
     }
 
     /// An answer was sent. Wakes the reader if it waits for that.
     pub fn paid(&self) {
-        self.owed.fetch_sub(1, Ordering::AcqRel);
-        if self.held.swap(false, Ordering::AcqRel) {
+        if self.debts.pay() {
             self.wake.notify_one();
         }
-    }
-
-    /// How many answers are owed.
-    #[must_use]
-    pub fn owed(&self) -> u32 {
-        self.owed.load(Ordering::Acquire)
-    }
-
-    /// The reader stops until an answer was sent.
-    pub fn hold(&self) {
-        self.held.store(true, Ordering::Release);
     }
 
     /// Frames a message. `at`: where its reader stands after it, for what a stream is resumed by; none leaves that as it was.

@@ -37,8 +37,8 @@ pub struct Ring {
 /// What the ring has for a listener.
 #[derive(Debug)]
 pub enum Pull {
-    /// These frames come next.
-    Run(Run),
+    /// These entries come next, each with its epoch.
+    Entries(Vec<(Epoch, Entry)>),
     /// The listener has everything.
     UpToDate,
     /// The log has to say: the next entry is older than the ring, or the ring cannot tell whether the listener saw what is before it.
@@ -75,9 +75,10 @@ impl Ring {
         }
     }
 
-    /// The frames after `cursor` up to `last`, about `budget` bytes of them and at least one entry.
+    /// The entries after `cursor` up to `last`: as many as reach `budget` bytes of records, and at least one. They are shared and not
+    /// encoded here, because the shard waits for the ring's lock.
     #[must_use]
-    pub fn after(&self, cursor: Position, framing: Framing, budget: usize, last: Option<Seq>) -> Pull {
+    pub fn after(&self, cursor: Position, budget: usize, last: Option<Seq>) -> Pull {
         let Some(end) = self.end else { return Pull::UpToDate };
         if !self.knows(cursor, end) {
             return Pull::AskLog;
@@ -90,17 +91,14 @@ impl Ring {
             return Pull::AskLog;
         }
         let skip = usize::try_from(cursor.seq.next().0 - oldest.seq.0).unwrap_or(usize::MAX);
-        let mut encoder = Encoder::new(framing, cursor);
-        for (epoch, entry) in self.items.iter().skip(skip) {
-            if last.is_some_and(|last| entry.seq > last) {
-                break;
-            }
-            encoder.push(*epoch, entry);
-            if encoder.len() >= budget {
-                break;
-            }
-        }
-        encoder.finish().map_or(Pull::UpToDate, Pull::Run)
+        let mut bytes = 0;
+        let mut wanted = |(_, entry): &&(Epoch, Entry)| {
+            let room = bytes < budget.max(1) && last.is_none_or(|last| entry.seq <= last);
+            bytes += entry.record.stored().len();
+            room
+        };
+        let entries: Vec<_> = self.items.iter().skip(skip).take_while(&mut wanted).cloned().collect();
+        if entries.is_empty() { Pull::UpToDate } else { Pull::Entries(entries) }
     }
 
     /// Whether a cursor is on the past of this room. A number alone does not say so: after a lost tail it means another entry.
@@ -133,6 +131,14 @@ impl Encoder {
     #[must_use]
     pub fn new(framing: Framing, at: Position) -> Self {
         Self { framing, begin: at.epoch, at, first: None, out: BytesMut::new(), entry: BytesMut::new() }
+    }
+
+    /// Encodes entries that follow `at`, each with its epoch; `None` for none.
+    #[must_use]
+    pub fn run(framing: Framing, at: Position, entries: &[(Epoch, Entry)]) -> Option<Run> {
+        let mut encoder = Self::new(framing, at);
+        entries.iter().for_each(|(epoch, entry)| encoder.push(*epoch, entry));
+        encoder.finish()
     }
 
     /// Adds the next entry, which was appended under `epoch`.
@@ -192,42 +198,54 @@ mod tests {
         ring
     }
 
+    fn seqs(pull: Pull) -> Vec<u64> {
+        let Pull::Entries(entries) = pull else { panic!("entries, not {pull:?}") };
+        entries.iter().map(|(_, entry)| entry.seq.0).collect()
+    }
+
     #[test]
     fn it_serves_what_it_holds_and_says_what_it_does_not() {
         let epoch = Epoch::new_random();
         let ring = ring(epoch, 300);
         let at = |seq| Position { epoch, seq: Seq(seq) };
-        assert!(matches!(ring.after(at(300), Framing::WebSocket, 1, None), Pull::UpToDate));
-        assert!(matches!(ring.after(at(301), Framing::WebSocket, 1, None), Pull::UpToDate));
-        assert!(matches!(ring.after(at(43), Framing::WebSocket, 1, None), Pull::AskLog));
-        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, usize::MAX, None) else {
-            panic!("a run")
-        };
-        assert_eq!((run.first, run.end), (Seq(45), at(300)));
-        let Pull::Run(run) = ring.after(at(44), Framing::WebSocket, 1, None) else { panic!("a run") };
-        assert_eq!((run.first, run.end), (Seq(45), at(45)));
-        let up_to = ring.after(at(44), Framing::WebSocket, usize::MAX, Some(Seq(50)));
-        let Pull::Run(run) = up_to else { panic!("a run") };
-        assert_eq!(run.end, at(50), "who is about to end gets nothing after its last entry");
+        assert!(matches!(ring.after(at(300), 1, None), Pull::UpToDate));
+        assert!(matches!(ring.after(at(301), 1, None), Pull::UpToDate));
+        assert!(matches!(ring.after(at(43), 1, None), Pull::AskLog));
+        assert_eq!(seqs(ring.after(at(44), usize::MAX, None)), (45..=300).collect::<Vec<_>>());
+        assert_eq!(seqs(ring.after(at(44), 0, None)), [45], "at least one");
+        let size = entry(1).record.stored().len();
+        assert_eq!(
+            seqs(ring.after(at(44), size + 1, None)),
+            [45, 46],
+            "with the one that reaches the budget"
+        );
+        let up_to = ring.after(at(44), usize::MAX, Some(Seq(50)));
+        assert_eq!(
+            seqs(up_to),
+            [45, 46, 47, 48, 49, 50],
+            "who is about to end gets nothing after its last entry"
+        );
+        assert!(matches!(ring.after(at(50), usize::MAX, Some(Seq(50))), Pull::UpToDate));
     }
 
     #[test]
     fn a_number_of_another_epoch_is_for_the_log_to_judge() {
         let (lost, old, new) = (Epoch::new_random(), Epoch::new_random(), Epoch::new_random());
         let mut ring = ring(old, 5);
-        let ask = |ring: &Ring, epoch, seq| {
-            ring.after(Position { epoch, seq: Seq(seq) }, Framing::WebSocket, usize::MAX, None)
-        };
+        let ask = |ring: &Ring, epoch, seq| ring.after(Position { epoch, seq: Seq(seq) }, usize::MAX, None);
         assert!(matches!(ask(&ring, lost, 3), Pull::AskLog), "it saw another third entry");
         assert!(matches!(ask(&ring, lost, 9), Pull::AskLog), "it is ahead, on a branch that is no more");
         assert!(matches!(ask(&ring, old, 9), Pull::UpToDate), "its join overtook the announcements");
         ring.adopt(new);
         ring.push(new, entry(6));
-        assert!(matches!(ask(&ring, old, 5), Pull::Run(_)));
-        assert!(matches!(ask(&ring, new, 5), Pull::Run(_)), "told of the epoch, not yet of its first entry");
+        assert!(matches!(ask(&ring, old, 5), Pull::Entries(_)));
+        assert!(
+            matches!(ask(&ring, new, 5), Pull::Entries(_)),
+            "told of the epoch, not yet of its first entry"
+        );
         assert!(matches!(ask(&ring, old, 6), Pull::AskLog), "it saw a sixth entry that was lost");
         assert!(
-            matches!(ask(&ring, new, 2), Pull::Run(_)),
+            matches!(ask(&ring, new, 2), Pull::Entries(_)),
             "the log of the newest epoch begins with older ones"
         );
     }
@@ -239,9 +257,9 @@ mod tests {
         ring.adopt(new);
         ring.push(new, entry(3));
         let cursor = Position { epoch: old, seq: Seq(1) };
-        let Pull::Run(run) = ring.after(cursor, Framing::EventStream, usize::MAX, None) else {
-            panic!("a run")
-        };
+        let Pull::Entries(entries) = ring.after(cursor, usize::MAX, None) else { panic!("entries") };
+        let run = Encoder::run(Framing::EventStream, cursor, &entries).expect("a run");
+        assert_eq!((run.begin, run.first), (old, Seq(2)));
         let text = std::str::from_utf8(&run.bytes).unwrap();
         let data = format!(r#"{{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
         let status = format!("event: status\nid: {new}:2\ndata: {data}\n");

@@ -26,6 +26,10 @@ use crate::protocol::outbound::Status;
 /// read once more.
 const PENDING: usize = 256;
 
+/// Reads after which the log is believed when it does not have what was announced: the store lost it. One page may be older than the
+/// announcement, and so may the one that was under way when the room asked again.
+const CONTRADICTIONS: u8 = 3;
+
 /// Participants whose newest generation is remembered. Past it all are forgotten: then a race is settled by the next beat.
 const NEWEST: usize = 4096;
 
@@ -74,6 +78,8 @@ pub(super) struct Live {
     /// A head seen by a beat, to be reached by the next one.
     expected: Seq,
     pending: VecDeque<Announcement>,
+    /// Reads in a row that do not lead to the next pending announcement.
+    contradicted: u8,
     listeners: Vec<Arc<Outbox>>,
     sockets: Option<Encoder>,
     streams: Option<Encoder>,
@@ -100,6 +106,7 @@ impl Live {
             heard: Seq::ZERO,
             expected: Seq::ZERO,
             pending: VecDeque::new(),
+            contradicted: 0,
             listeners: Vec::new(),
             sockets: None,
             streams: None,
@@ -320,11 +327,19 @@ impl Live {
                 continue;
             }
             if next.epoch != self.at.epoch || next.first > self.at.seq.next() {
-                self.pending.push_front(next);
-                return self.fall_behind();
+                self.contradicted += 1;
+                if self.contradicted < CONTRADICTIONS {
+                    self.pending.push_front(next);
+                    return self.fall_behind();
+                }
+                // Of a branch that was lost. Asked for again it would be asked for for ever.
+                self.contradicted -= 1;
+                continue;
             }
+            self.contradicted = 0;
             self.append(next);
         }
+        self.contradicted = 0;
         if self.heard > self.at.seq { self.fall_behind() } else { Step::Done }
     }
 

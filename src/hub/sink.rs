@@ -18,6 +18,10 @@ pub enum Sink {
     Stream(mpsc::Sender<Bytes>),
 }
 
+/// Bytes of one chunk of a stream. What a body has taken is out of the outbox' sight, so it is given as little at a time as the kernel
+/// is on a socket; and a reader's progress is seen in steps no larger than this.
+const CHUNK: usize = 16 * 1024;
+
 impl Sink {
     /// How messages are put on it.
     #[must_use]
@@ -38,11 +42,7 @@ impl Sink {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
                 other => other,
             },
-            Self::Stream(body) => match body.try_send(bytes.clone()) {
-                Ok(()) => Ok(bytes.len()),
-                Err(mpsc::error::TrySendError::Full(_)) => Ok(0),
-                Err(mpsc::error::TrySendError::Closed(_)) => Err(io::ErrorKind::BrokenPipe.into()),
-            },
+            Self::Stream(body) => try_send(body, bytes),
         }
     }
 
@@ -57,5 +57,37 @@ impl Sink {
                 body.reserve().await.map(drop).map_err(|_| io::ErrorKind::BrokenPipe.into())
             }
         }
+    }
+}
+
+/// Gives a body what it takes, chunk by chunk.
+fn try_send(body: &mpsc::Sender<Bytes>, bytes: &Bytes) -> io::Result<usize> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        let end = bytes.len().min(sent + CHUNK);
+        match body.try_send(bytes.slice(sent..end)) {
+            Ok(()) => sent = end,
+            Err(mpsc::error::TrySendError::Full(_)) => break,
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+    Ok(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_is_given_chunks_and_no_more_than_it_takes() {
+        let (body, mut read) = mpsc::channel(2);
+        let sink = Sink::Stream(body);
+        let bytes = Bytes::from(vec![7; 3 * CHUNK]);
+        assert_eq!(sink.try_write(&bytes).unwrap(), 2 * CHUNK);
+        assert_eq!(sink.try_write(&bytes).unwrap(), 0, "it is full");
+        assert_eq!(read.try_recv().unwrap().len(), CHUNK);
+        assert_eq!(sink.try_write(&Bytes::from_static(b"last")).unwrap(), 4);
+        drop(read);
+        assert_eq!(sink.try_write(&bytes).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

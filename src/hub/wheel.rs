@@ -1,7 +1,8 @@
 //! The ping wheel: one task's second hand visits each connection when it is due, so that no connection has a timer of its own.
 //!
 //! A connection is due one interval after it was last heard; one that says nothing by then is pinged, and is lost if it still says nothing
-//! one timeout later. A dead peer is noticed within interval + timeout, a talking one is never pinged. Phases spread by themselves,
+//! one timeout later. A dead peer is noticed within interval + timeout, a talking one is never pinged, and one for whom bytes wait is left
+//! to the connection's own patience. Phases spread by themselves,
 //! because each connection is placed by when it came.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -81,6 +82,10 @@ impl Wheel {
         let pinged = outbox.pinged.load(Ordering::Relaxed);
         if pinged > 0 && heard < pinged {
             if now - pinged >= self.timeout {
+                if outbox.todo().queued {
+                    // It takes no bytes, so it cannot have read the ping either: how long that may last is `OUTBOX_BEHIND`'s to say.
+                    return Some(now + self.timeout);
+                }
                 outbox.finish(Closing::PeerLost);
                 return None;
             }
@@ -117,7 +122,11 @@ mod tests {
     use tokio::sync::mpsc;
 
     fn connection() -> (Arc<Outbox>, mpsc::Receiver<Bytes>) {
-        let (body, read) = mpsc::channel(64);
+        connection_that_takes(64)
+    }
+
+    fn connection_that_takes(chunks: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>) {
+        let (body, read) = mpsc::channel(chunks);
         let (metrics, held) = (crate::hub::quiet_metrics(), std::sync::atomic::AtomicUsize::new(0));
         let terms = Arc::new(Terms { frames: 8, bytes: 1024, bytes_total: 1 << 20, held, metrics });
         (Outbox::new(ConnectionId(1), Sink::Stream(body), terms), read)
@@ -160,6 +169,23 @@ mod tests {
         assert_eq!(wheel.all().len(), 1);
         drop(outbox);
         assert_eq!(wheel.all().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_takes_no_bytes_is_not_judged_by_its_silence() {
+        let wheel = Wheel::new(Duration::from_secs(5), Some(Duration::from_secs(2)));
+        let (outbox, mut read) = connection_that_takes(1);
+        wheel.add(&outbox);
+        (0..2).for_each(|_| outbox.put(Bytes::from_static(b"an entry")));
+        turn(&wheel, 30);
+        assert_eq!(outbox.todo().closing, None, "a ping behind what waits cannot be answered");
+        read.try_recv().expect("it reads on");
+        outbox.drain().expect("the body is there");
+        read.try_recv().expect("the second entry");
+        outbox.drain().expect("the body is there");
+        assert_eq!(read.try_recv().expect("the ping"), "ping");
+        turn(&wheel, 2);
+        assert_eq!(outbox.todo().closing, Some(Closing::PeerLost), "now nothing is in its way");
     }
 
     #[tokio::test]

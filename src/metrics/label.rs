@@ -365,6 +365,7 @@ label! {
         Connection = "connection",
         Refused = "refused",
         Moved = "moved",
+        Replicas = "replicas",
     }
 }
 

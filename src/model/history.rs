@@ -3,10 +3,32 @@
 //! A log that lost its tail (a power cut, a failover) goes on under a new epoch and remembers, in its lineage, how far each
 //! older epoch is still part of it. A reader within that is served; one beyond it saw entries that no longer exist.
 
+use std::time::Duration;
+
 use super::entry::{Epoch, Position, Seq};
 
 /// How many older epochs a log remembers. Each stands for a restart or failover within a session's life.
 pub const LINEAGE_KEPT: usize = 8;
+
+/// What a log keeps: an entry is there while it is one of the newest `entries`, and while it is younger than `age`, unless the log takes
+/// more than `bytes`: then the newest `entries` are all that is kept. Logs are trimmed in steps, so more may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest so many are kept however old they are.
+    pub entries: usize,
+    /// Younger ones are kept however many they are, so that a busy log covers the time somebody needs to come back.
+    pub age: Duration,
+    /// Bytes of one log, about, above which age keeps nothing: one flooded session must not fill the store.
+    pub bytes: usize,
+}
+
+impl Retention {
+    /// Keeps the newest so many, whatever their age.
+    #[must_use]
+    pub fn newest(entries: usize) -> Self {
+        Self { entries, age: Duration::ZERO, bytes: usize::MAX }
+    }
+}
 
 /// What a log knows of itself at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

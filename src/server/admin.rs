@@ -18,7 +18,10 @@ pub(super) fn serve(listener: TcpListener, edge: Edge, shutdown: &Shutdown) -> i
         runtime.block_on(async move {
             match TcpListener::from_std(listener) {
                 // Its own tracker: a scrape under way does not hold the drain up.
-                Ok(listener) => accept::run(listener, router::admin(&edge), stop, TaskTracker::new()).await,
+                Ok(listener) => {
+                    let admin = (router::admin(&edge), edge.config.outbox.behind);
+                    accept::run(listener, admin, stop, TaskTracker::new()).await;
+                }
                 Err(error) => tracing::error!(%error, "admin listener lost"),
             }
         });

@@ -12,9 +12,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::backend::Durability;
-use crate::backend::redis::{Condition, LinkState};
+use crate::backend::redis::{Condition, LinkState, Shortfall};
 use crate::config::Config;
-use crate::config::redis::Durability as Asked;
+use crate::config::redis::{Durability as Asked, RedisConfig};
 use crate::http::{accept, router};
 use crate::shutdown::{self, Shutdown};
 use crate::telemetry::DroppedLines;
@@ -47,6 +47,14 @@ pub enum StartError {
         seen: Durability,
         /// What is asked for.
         asked: Asked,
+    },
+    /// Redis has fewer replicas than must have each entry.
+    #[error("redis: replicas online: {seen}, and DURABILITY=replicated asks for {asked}")]
+    TooFewReplicas {
+        /// How many follow it.
+        seen: u32,
+        /// `DURABILITY_REPLICAS`.
+        asked: u32,
     },
     /// Sentinel and Cluster are read from the settings, but cannot be spoken to yet.
     #[error("redis: Sentinel and Cluster are not supported yet; use redis:// or rediss://")]
@@ -81,7 +89,8 @@ impl Server {
             admin::serve(listener, built.edge.clone(), &shutdown).map_err(StartError::Admin)?;
         }
         let (refuse, work) = (shutdown.refuse.clone(), shutdown.work.clone());
-        shutdown.background(accept::run(listener, router::public(&built.edge), refuse, work));
+        let public = (router::public(&built.edge), built.edge.config.outbox.behind);
+        shutdown.background(accept::run(listener, public, refuse, work));
         Ok(Self { address, admin, shutdown, built })
     }
 
@@ -100,15 +109,15 @@ impl Server {
     /// Waits for the order to drain, and drains; how many connections were still there at the end.
     ///
     /// # Errors
-    /// [`StartError::TooWeak`], on the first contact with Redis only: later it makes the node not ready, because its clients are
+    /// [`StartError::TooWeak`] and [`StartError::TooFewReplicas`], on the first contact with Redis only: later it makes the node not ready, because its clients are
     /// better off waiting than cut.
     pub async fn wait(self) -> Result<usize, StartError> {
         tokio::select! {
             () = self.shutdown.drain.cancelled() => {}
-            seen = too_weak(self.built.condition.clone()) => {
+            shortfall = too_weak(self.built.condition.clone()) => {
                 self.shutdown.refuse.cancel();
                 self.shutdown.stop.cancel();
-                return Err(StartError::TooWeak { seen, asked: self.built.edge.config.redis.durability });
+                return Err(refusal(shortfall, &self.built.edge.config.redis));
             }
         }
         let Built { edge, wheels, .. } = &self.built;
@@ -116,15 +125,22 @@ impl Server {
     }
 }
 
-/// What Redis gives, when its first contact shows that this is less than asked for; waits for ever when it is enough.
-async fn too_weak(condition: Option<watch::Receiver<Condition>>) -> Durability {
+fn refusal(shortfall: Shortfall, asked: &RedisConfig) -> StartError {
+    match shortfall {
+        Shortfall::Level(seen) => StartError::TooWeak { seen, asked: asked.durability },
+        Shortfall::Replicas(seen) => StartError::TooFewReplicas { seen, asked: asked.durability_replicas },
+    }
+}
+
+/// What Redis lacks, when its first contact shows that it gives less than asked for; waits for ever when it is enough.
+async fn too_weak(condition: Option<watch::Receiver<Condition>>) -> Shortfall {
     if let Some(mut condition) = condition {
         let judged = |now: &Condition| now.state == LinkState::Live || now.too_weak.is_some();
         // An error means that the link's keeper has ended, and the node with it.
         if let Ok(now) = condition.wait_for(judged).await
-            && let Some(seen) = now.too_weak
+            && let Some(shortfall) = now.too_weak
         {
-            return seen;
+            return shortfall;
         }
     }
     std::future::pending().await

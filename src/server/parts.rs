@@ -128,7 +128,7 @@ fn backend(
         let (backend, condition) = redis::connect_watched(settings, surroundings)?;
         return Ok((backend, Some(condition)));
     }
-    let settings = MemorySettings { history_entries: config.sessions.history_entries };
+    let settings = MemorySettings { history: config.sessions.history };
     let (backend, store) = memory(settings, clock.clone(), hub.clone());
     shutdown.background(async move {
         let mut ticks = interval(SWEEP);
@@ -165,8 +165,9 @@ fn redis_settings(config: &Config, target: &RedisTarget, node: NodeId) -> Result
         OnOutage::Deny => redis::OnOutage::Deny,
     };
     let prefix = config.redis.prefix.clone();
-    let history_entries = config.sessions.history_entries;
-    Ok(RedisSettings { target, prefix, node, history_entries, durability, on_outage })
+    let history = config.sessions.history;
+    let replicas = config.redis.durability_replicas;
+    Ok(RedisSettings { target, prefix, node, history, durability, replicas, on_outage })
 }
 
 fn passwords(config: &Config, metrics: &Arc<Metrics>) -> Result<PasswordPool, StartError> {

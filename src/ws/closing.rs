@@ -31,10 +31,10 @@ pub(super) fn of(violation: Violation) -> Ending {
 /// Waits a little for the answers that are owed: who was heard is told what became of it, and it lands before the seat goes.
 pub(super) async fn settle(outbox: &Outbox) {
     let paid = async {
-        while outbox.owed() > 0 {
-            outbox.hold();
+        while outbox.debts().owed() > 0 {
+            outbox.debts().hold();
             // Paid between the two looks: nobody would wake us.
-            if outbox.owed() == 0 {
+            if outbox.debts().owed() == 0 {
                 return;
             }
             outbox.woken().await;

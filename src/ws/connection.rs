@@ -317,10 +317,10 @@ impl<'c> Live<'c> {
     /// Whether one more message may be taken: answers owed are few and get out, and nothing has ended the connection.
     fn may_read(&self) -> bool {
         let outbox = &self.actor.outbox;
-        if outbox.owed() >= UNACKED {
-            outbox.hold();
+        if outbox.debts().owed() >= UNACKED {
+            outbox.debts().hold();
             // Paid between the two looks: nobody would wake us.
-            if outbox.owed() >= UNACKED {
+            if outbox.debts().owed() >= UNACKED {
                 return false;
             }
         }

@@ -28,7 +28,7 @@ struct Debt {
 impl Debt {
     fn new(outbox: &Arc<Outbox>, answers: u32) -> Self {
         (0..answers).for_each(|_| {
-            outbox.owe();
+            outbox.debts().owe();
         });
         Self { outbox: outbox.clone(), answers }
     }
@@ -116,7 +116,7 @@ impl Actor {
     }
 
     fn relay(&self, id: Option<String>, relayed: Relayed) {
-        self.outbox.owe();
+        self.outbox.debts().owe();
         let was_busy = {
             let mut relays = self.lock_relays();
             relays.waiting.push_back((id, relayed));

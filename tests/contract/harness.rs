@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use watchparty::backend::Backend;
 use watchparty::backend::log::{Announcement, Deliver, Relay};
 use watchparty::model::entry::{Entry, Seq};
+use watchparty::model::history::Retention;
 use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::seat::Generation;
 use watchparty::model::time::ClusterMs;
@@ -22,6 +23,19 @@ pub(crate) use crate::support::wait::until;
 /// Entries that every harness has its logs keep at least: few, so that trimming is soon seen.
 pub(crate) const HISTORY_ENTRIES: usize = 100;
 
+/// Most cases' logs keep these alone.
+pub(crate) const BY_NUMBER: Retention =
+    Retention { entries: HISTORY_ENTRIES, age: Duration::ZERO, bytes: HISTORY_BYTES };
+
+/// Longer than any case, where time does not pass at a word.
+pub(crate) const HISTORY_AGE: Duration = Duration::from_mins(10);
+
+/// Thousands of small entries, or some hundred of those that [`Party::fill_with`](crate::party::Party::fill_with) makes.
+pub(crate) const HISTORY_BYTES: usize = 1024 * 1024;
+
+/// What logs keep where age is the subject.
+pub(crate) const BY_AGE: Retention = Retention { age: HISTORY_AGE, ..BY_NUMBER };
+
 /// One store of an adapter, to which nodes connect.
 #[async_trait]
 pub(crate) trait Store: Send + Sync {
@@ -30,6 +44,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// Makes time pass, where that can be done; elsewhere it does so by itself.
     fn pass(&self, time: Duration);
+
+    /// Becomes another branch and loses nothing, as a Redis that restarted or was promoted; told for one session.
+    async fn promote(&self, session: SessionId);
 
     /// Looks at what a case left behind, and panics if it should not be there.
     async fn finish(&self);
@@ -55,6 +72,11 @@ impl Harness {
     /// One more node on the same store.
     pub(crate) async fn another(&self) -> Node {
         connect(&*self.store).await
+    }
+
+    /// The store restarts, or another one is promoted in its place, and nothing is lost.
+    pub(crate) async fn promote(&self, session: SessionId) {
+        self.store.promote(session).await;
     }
 
     /// Ends a case that went well.
@@ -110,6 +132,14 @@ impl Recorder {
         self.heard(|heard| {
             let ours = heard.announced.iter().filter(|(id, _)| *id == session);
             ours.flat_map(|(_, announcement)| entries_of(announcement)).collect()
+        })
+    }
+
+    /// What was announced of a session, call by call.
+    pub(crate) fn announcements(&self, session: SessionId) -> Vec<Announcement> {
+        self.heard(|heard| {
+            let ours = heard.announced.iter().filter(|(id, _)| *id == session);
+            ours.map(|(_, announcement)| announcement.clone()).collect()
         })
     }
 

@@ -57,6 +57,11 @@ macro_rules! suite {
                     over_http_only_a_ban_is_checked,
                     an_outdated_record_version_is_a_conflict,
                     a_refused_number_can_be_used_again;
+                epochs:
+                    an_epoch_is_told_before_its_first_entry,
+                    a_beat_begins_an_epoch_too,
+                    an_ended_session_begins_no_epoch,
+                    an_empty_batch_is_no_write;
                 effects:
                     a_slot_changes_only_from_its_next_version,
                     of_many_slot_writers_one_wins,
@@ -101,7 +106,8 @@ macro_rules! suite {
                     subscribing_twice_announces_once,
                     every_listening_node_is_told,
                     a_frame_for_all_is_relayed_to_every_node,
-                    a_frame_for_one_needs_a_seat;
+                    a_frame_for_one_needs_a_seat,
+                    nobody_sits_in_an_ended_session;
                 limiter:
                     a_bucket_starts_full_and_ends_at_its_burst,
                     a_refusal_and_a_question_take_nothing,
@@ -121,10 +127,25 @@ macro_rules! suite {
 
 suite!(memory, crate::memory_harness::start);
 suite!(redis, crate::redis_harness::start);
+suite!(replicated, crate::redis_harness::start_replicated);
 
 /// What would take ten minutes of real time.
 mod memory_in_time {
     run! { crate::memory_harness::start;
         long: a_claim_runs_out, an_ended_log_is_forgotten, keys_are_forgotten_with_the_time_to_live;
+    }
+}
+
+/// Logs that keep what is young.
+mod memory_aging {
+    run! { crate::memory_harness::start_aging;
+        reading: young_entries_are_kept_beyond_the_number, a_log_that_is_too_large_keeps_the_number_alone;
+        long: entries_beyond_the_number_go_with_their_age;
+    }
+}
+
+mod redis_aging {
+    run! { crate::redis_harness::start_aging;
+        reading: young_entries_are_kept_beyond_the_number, a_log_that_is_too_large_keeps_the_number_alone;
     }
 }

@@ -8,15 +8,28 @@ use watchparty::backend::Backend;
 use watchparty::backend::clock::ClusterClock;
 use watchparty::backend::log::Deliver;
 use watchparty::backend::memory::{Memory, MemorySettings, memory};
+use watchparty::model::history::Retention;
+use watchparty::model::id::SessionId;
 
-use crate::harness::{HISTORY_ENTRIES, Harness, Store};
+use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 
 /// A harness on a store of its own.
 pub(crate) async fn start() -> Harness {
-    Harness::new(Box::new(InMemory { clock: Arc::new(ClusterClock::new()), store: OnceLock::new() })).await
+    keeping(BY_NUMBER).await
+}
+
+/// One whose logs keep what is young, too.
+pub(crate) async fn start_aging() -> Harness {
+    keeping(BY_AGE).await
+}
+
+async fn keeping(history: Retention) -> Harness {
+    let clock = Arc::new(ClusterClock::new());
+    Harness::new(Box::new(InMemory { history, clock, store: OnceLock::new() })).await
 }
 
 struct InMemory {
+    history: Retention,
     clock: Arc<ClusterClock>,
     /// Made with the first node.
     store: OnceLock<Arc<Memory>>,
@@ -28,7 +41,7 @@ impl Store for InMemory {
         if let Some(store) = self.store.get() {
             return store.node(deliver);
         }
-        let settings = MemorySettings { history_entries: HISTORY_ENTRIES };
+        let settings = MemorySettings { history: self.history };
         let (backend, store) = memory(settings, Arc::clone(&self.clock), deliver);
         assert!(self.store.set(store).is_ok(), "the first node is connected alone");
         backend
@@ -37,6 +50,11 @@ impl Store for InMemory {
     fn pass(&self, time: Duration) {
         let reference = Duration::from_millis(self.clock.now().0).saturating_add(time);
         self.clock.correct(reference, Duration::ZERO);
+    }
+
+    async fn promote(&self, session: SessionId) {
+        let store = self.store.get().expect("a node is connected");
+        store.restart(session, &store.keep(session));
     }
 
     /// A store in memory leaves nothing behind.

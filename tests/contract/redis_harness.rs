@@ -1,7 +1,8 @@
 //! The suite on Redis: a `redis-server` of its own for each case, whose clock runs by itself.
 //!
 //! Responsible for connecting nodes, for ending their tasks, and for the promise that no key stays for ever. A server per case, because
-//! one takes 20 ms to start and cases cannot then disturb each other; starting and ending it is the support's.
+//! one takes 20 ms to start and cases cannot then disturb each other; starting and ending it is the support's. With a replica, for which
+//! every ack waits, it is the same contract: what is answered may come later, and must not be anything else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +10,47 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchparty::backend::Backend;
 use watchparty::backend::log::Deliver;
 use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, Surroundings, connect};
+use watchparty::backend::{Backend, Durability};
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
-use watchparty::model::id::NodeId;
+use watchparty::model::history::Retention;
+use watchparty::model::id::{NodeId, SessionId};
 
-use crate::harness::{HISTORY_ENTRIES, Harness, Store};
+use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
+use crate::support::chaos_proxy::ChaosProxy;
+use crate::support::pair::Pair;
 use crate::support::redis_server::RedisServer;
 use crate::support::wait;
 
 /// A harness on a Redis of its own.
 pub(crate) async fn start() -> Harness {
-    let server = RedisServer::start().await;
+    on(BY_NUMBER, RedisServer::start().await, None).await
+}
+
+/// One whose logs keep what is young, too.
+pub(crate) async fn start_aging() -> Harness {
+    on(BY_AGE, RedisServer::start().await, None).await
+}
+
+/// A harness on a primary and its replica.
+pub(crate) async fn start_replicated() -> Harness {
+    let Pair { primary, replica, stream, way: _ } = Pair::start().await;
+    on(BY_NUMBER, primary, Some((replica, stream))).await
+}
+
+async fn on(history: Retention, server: RedisServer, replica: Option<(RedisServer, ChaosProxy)>) -> Harness {
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-    Harness::new(Box::new(OnRedis { server, stop, tracker })).await
+    Harness::new(Box::new(OnRedis { history, server, replica, stop, tracker })).await
 }
 
 struct OnRedis {
+    history: Retention,
     server: RedisServer,
+    /// What acks wait for, and its way to the primary.
+    replica: Option<(RedisServer, ChaosProxy)>,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -41,8 +62,9 @@ impl Store for OnRedis {
             target: RedisTarget::plain("127.0.0.1", self.server.port()),
             prefix: String::from("wp"),
             node: NodeId::new_random(),
-            history_entries: HISTORY_ENTRIES,
-            durability: None,
+            history: self.history,
+            durability: self.replica.as_ref().map(|_| Durability::Replicated),
+            replicas: 1,
             on_outage: OnOutage::Allow,
         };
         let build = Build { version: "contract", revision: "contract", backend: BackendKind::Redis };
@@ -58,6 +80,11 @@ impl Store for OnRedis {
 
     /// Redis has its own clock.
     fn pass(&self, _time: Duration) {}
+
+    async fn promote(&self, _session: SessionId) {
+        // To a script a restart is that `master_replid` is another one.
+        assert_eq!(self.server.cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
+    }
 
     async fn finish(&self) {
         self.stop.cancel();

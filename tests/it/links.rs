@@ -160,11 +160,15 @@ async fn a_deaf_subscriber_is_noticed_replaced_and_made_up_for() {
         // Publishing works, through the deaf node too, and nothing tells it that it hears nothing: only its own marker does.
         end = seq(&say(&mut scene.near, n, &format!("near {n}")).await["data"]);
     }
+    // One lost marker is a proof: the node says that it hears nothing, before it has mended that.
+    scene.cluster.nodes[0].wait_ready_is(503).await;
+    assert_eq!(scene.near.expect("status").await["data"]["backend"], "degraded");
     scene.wait_for_resync().await;
     scene.assert_whole(end).await;
     scene.from = end;
     // One replacement is enough: a probe that judged the next connection too would never see the end of it.
     scene.cluster.nodes[0].wait_ready().await;
+    assert_eq!(scene.near.expect("status").await["data"]["backend"], "up");
     let again = seq(&say(&mut scene.far, 1, "far 1").await["data"]);
     scene.assert_whole(again).await;
     let home = wait::until("a marker to come home", || async {

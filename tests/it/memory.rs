@@ -117,6 +117,7 @@ async fn bad_requests(party: &Party) {
 async fn bad_input_leaves_nothing_behind() {
     let node = Node::start(&[
         ("HISTORY_ENTRIES", "100"),
+        ("HISTORY_AGE", "0"),
         ("WORKER_THREADS", "2"),
         ("PING_INTERVAL", "5"),
         ("PONG_TIMEOUT", "1"),

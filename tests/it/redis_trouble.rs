@@ -6,6 +6,7 @@ use crate::support::client::Connect;
 use crate::support::node::{Cluster, Node};
 use crate::support::party::{Party, answer, assert_contiguous, chat, entries, read_to, say, seq};
 use crate::support::redis_server::{RedisOptions, RedisServer};
+use crate::support::wait;
 
 #[tokio::test]
 async fn a_frozen_redis_leaves_no_outcome_open() {
@@ -61,6 +62,8 @@ async fn a_full_redis_refuses_writes_with_a_delay_and_goes_on_reading() {
 
     redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
     client.send(chat(2, "said 2")).await;
+    let degraded = client.expect("status").await;
+    assert_eq!(degraded["data"]["backend"], "degraded", "told before the publish is given up: {degraded}");
     let refused = answer(&mut client, 2).await;
     assert_eq!(refused["data"]["code"], "unavailable", "{refused}");
     assert!(refused["data"]["retry_after_ms"].is_u64(), "{refused}");
@@ -68,6 +71,14 @@ async fn a_full_redis_refuses_writes_with_a_delay_and_goes_on_reading() {
     let (code, reason) = turned_away.expect_close().await;
     assert_eq!(code, 1013, "{reason}");
     assert!(reason.contains("retry_after_ms="), "{reason}");
+    node.wait_ready_is(503).await;
+    // The link is replaced by one that can do no more: reading needs no room.
+    redis.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+    wait::until("reads on a new link", || async {
+        let path = format!("/api/sessions/{}", party.session);
+        (node.api().get(&path, None).await.status == 200).then_some(())
+    })
+    .await;
     let created = node.api().create("Another night", "a password", None).await;
     assert!(created.header("retry-after").is_some(), "{created:?}");
     created.problem(503, "unavailable");
@@ -76,6 +87,7 @@ async fn a_full_redis_refuses_writes_with_a_delay_and_goes_on_reading() {
     assert_eq!(client.expect_id("h").await["type"], "reply", "on a socket too");
 
     redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    node.wait_ready().await;
     let ack = say(&mut client, 2, "said 2").await;
     assert_eq!(ack["data"].get("duplicate"), None, "{ack}");
     assert_eq!(party.chats(node).await.len(), 2);

@@ -116,7 +116,7 @@ fn position(welcome: &Value) -> (String, u64) {
 
 #[tokio::test]
 async fn who_cannot_go_on_is_told_why_and_starts_at_the_head() {
-    let node = Node::start(&[("HISTORY_ENTRIES", "100")]).await;
+    let node = Node::start(&[("HISTORY_ENTRIES", "100"), ("HISTORY_AGE", "0")]).await;
     let session = TestSession::create(&node).await;
     let mut host = session.host().await;
     let member = session.member().await;

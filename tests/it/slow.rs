@@ -10,7 +10,7 @@ use crate::support::wait::until;
 
 /// Outboxes as small as they can be, so that what a reader lacks is soon beyond them and the kernel's buffers; and patience with
 /// readers who, while they do not read, answer no ping either.
-const SMALL: &[(&str, &str)] = &[
+pub(crate) const SMALL: &[(&str, &str)] = &[
     ("MESSAGE_BYTES", "4096"),
     ("OUTBOX_BYTES", "4096"),
     ("OUTBOX_FRAMES", "1"),
@@ -20,7 +20,7 @@ const SMALL: &[(&str, &str)] = &[
 ];
 
 /// Entries of 3.5 KB: some megabytes, against 100 KB or so that the kernel holds for one who does not read.
-const ENTRIES: u64 = 1000;
+pub(crate) const ENTRIES: u64 = 1000;
 
 /// Most of them.
 const MOST: f64 = 500.0;
@@ -28,11 +28,12 @@ const MOST: f64 = 500.0;
 async fn node(history: &str) -> Node {
     let mut settings = SMALL.to_vec();
     settings.push(("HISTORY_ENTRIES", history));
+    settings.push(("HISTORY_AGE", "0"));
     Node::start(&settings).await
 }
 
 /// Publishes [`ENTRIES`] entries, while `listener` reads them all.
-async fn flood(speaker: &mut Member, listener: &mut Member) {
+pub(crate) async fn flood(speaker: &mut Member, listener: &mut Member) {
     let body = "x".repeat(3500);
     for n in 1..=ENTRIES {
         let event = json!({"type": "event", "n": n, "data": {"topic": "flood", "body": body}});
@@ -45,7 +46,7 @@ async fn flood(speaker: &mut Member, listener: &mut Member) {
 }
 
 /// A participant whose connection is read frame by frame, past `welcome`; the head they start at.
-async fn raw_member(session: &TestSession) -> (RawClient, String, u64) {
+pub(crate) async fn raw_member(session: &TestSession) -> (RawClient, String, u64) {
     let (_, token) = session.participant();
     let authorization = format!("Bearer {token}");
     let headers = [("Authorization", authorization.as_str())];

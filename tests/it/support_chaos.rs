@@ -21,6 +21,27 @@ async fn echo(stream: &mut TcpStream, text: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(back)
 }
 
+#[tokio::test]
+async fn leads_to_another_server() {
+    let (proxy, echo) = echo_behind_proxy().await;
+    let mut before = connect(&proxy).await;
+    assert_eq!(echo_one(&mut before).await, b'x');
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    proxy.lead_to(listener.local_addr().unwrap().port());
+    assert_reset(&mut before).await;
+    let mut after = connect(&proxy).await;
+    after.write_all(b"y").await.unwrap();
+    let (mut other, _) = soon("the other server", listener.accept()).await.unwrap();
+    let mut byte = [0];
+    soon("a byte", other.read_exact(&mut byte)).await.unwrap();
+    assert_eq!(byte, *b"y");
+    drop(echo);
+}
+
+async fn echo_one(stream: &mut TcpStream) -> u8 {
+    echo(stream, b"x").await.unwrap()[0]
+}
+
 async fn assert_reset(stream: &mut TcpStream) {
     let ended = soon("a reset", stream.read(&mut [0; 1])).await;
     let error = ended.expect_err("a RST, not an orderly end");

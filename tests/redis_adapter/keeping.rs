@@ -7,7 +7,7 @@ use watchparty::backend::limiter::Scope;
 use watchparty::backend::log::{Cut, Dedup, Effect, IdempotencyKey, Published, Refusal};
 use watchparty::backend::membership::JoinRefusal;
 use watchparty::model::entry::{Position, Seq};
-use watchparty::model::history::Continuity;
+use watchparty::model::history::{Continuity, Retention};
 use watchparty::model::id::ParticipantId;
 use watchparty::model::rate::Rate;
 use watchparty::model::record::EntryKind;
@@ -81,6 +81,50 @@ async fn pages_go_both_ways_and_say_what_was_trimmed() {
     assert!(
         matches!(node.publish(session, plain("on")).await, Published::Accepted(at) if at.seq == Seq(321))
     );
+    assert_eq!(world.redis.keys_without_ttl().await, Vec::<String>::new());
+}
+
+/// Makes a session's oldest entries ten minutes older than they are: rewritten, as a log cannot be changed.
+const AGE: &str = "local all = redis.call('XRANGE', KEYS[1], '-', '+')
+redis.call('DEL', KEYS[1])
+for i, entry in ipairs(all) do
+  local ts, text = string.match(entry[2][2], '^(%d+)( .*)$')
+  if i <= tonumber(ARGV[1]) then ts = string.format('%.0f', ts - 600000) end
+  redis.call('XADD', KEYS[1], entry[1], 'r', ts .. text)
+end
+redis.call('PEXPIRE', KEYS[1], 600000)";
+
+#[tokio::test]
+async fn old_entries_go_and_young_ones_stay() {
+    let mut world = World::start().await;
+    world.history = Retention { entries: 100, age: Duration::from_mins(10), bytes: 8 << 20 };
+    let node = world.node().await;
+    let session = world.session(&node).await;
+    let stream = format!("wp:{{{session}}}:x");
+    let fill = async |count: usize| {
+        let batch: Vec<_> = (0..count).map(|at| plain(&at.to_string())).collect();
+        node.log().publish(session, &batch).await.unwrap();
+    };
+    let aged = async |count: usize| {
+        world.redis.cli(&["EVAL", AGE, "1", &stream, &count.to_string()]).await;
+    };
+    let kept = async || {
+        let history = node.history(session).await;
+        (history.first.0, history.head.0)
+    };
+    let beat = async || node.membership().beat(session, &[], LEASE).await.unwrap();
+    fill(500).await;
+    assert_eq!(kept().await, (1, 500), "all are young");
+    for (old, first) in [(1, 2), (0, 2), (6, 8), (193, 201)] {
+        aged(old).await;
+        beat().await;
+        assert_eq!(kept().await, (first, 500), "{old} more are old");
+    }
+    aged(300).await;
+    beat().await;
+    assert_eq!(kept().await, (401, 500), "the newest hundred stay, however old");
+    fill(211).await;
+    assert_eq!(kept().await, (501, 711), "a publish trims too, and keeps what it found young");
     assert_eq!(world.redis.keys_without_ttl().await, Vec::<String>::new());
 }
 

@@ -6,6 +6,8 @@
 
 mod keeping;
 mod links;
+mod repeats;
+mod replicas;
 mod restarts;
 mod support;
 mod world;

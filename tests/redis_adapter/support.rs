@@ -2,6 +2,10 @@
 #![allow(dead_code, reason = "the support serves several test binaries")]
 #![allow(unreachable_pub, reason = "visibility ends at the test binary")]
 
+#[path = "../it/support/chaos_proxy.rs"]
+pub mod chaos_proxy;
+#[path = "../it/support/pair.rs"]
+pub mod pair;
 #[path = "../it/support/process.rs"]
 pub mod process;
 #[path = "../it/support/redis_server.rs"]

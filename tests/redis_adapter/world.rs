@@ -9,17 +9,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchparty::backend::Backend;
 use watchparty::backend::log::{Announcement, Cut, Dedup, Deliver, Log, Publish, Published, Relay};
 use watchparty::backend::membership::{JoinRefusal, JoinRequest, Joined, Membership};
 use watchparty::backend::redis::{
     Condition, LinkState, OnOutage, RedisSettings, RedisTarget, Surroundings, connect_watched,
 };
+use watchparty::backend::{Backend, Durability};
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
 use watchparty::metrics::process::Build;
 use watchparty::model::entry::{Entry, Epoch, Seq};
-use watchparty::model::history::History;
+use watchparty::model::history::{History, Retention};
 use watchparty::model::id::{NodeId, ParticipantId, SessionId};
 use watchparty::model::participant::DisplayName;
 use watchparty::model::record::{EntryKind, Record};
@@ -151,13 +151,22 @@ impl Node {
         let records = self.announced(session).into_iter().flat_map(|one| one.records);
         records.filter_map(|record| serde_json::from_str(record.data()).ok()).collect()
     }
+
+    /// The data of the entries in the log that are texts.
+    pub(crate) async fn texts_of_log(&self, session: SessionId) -> Vec<String> {
+        let entries = self.read_all(session).await.into_iter();
+        entries.filter_map(|entry| serde_json::from_str(entry.record.data()).ok()).collect()
+    }
 }
 
 /// A Redis and the sessions made on it.
 pub(crate) struct World {
     pub(crate) redis: RedisServer,
+    /// What the logs of nodes started from now on keep.
+    pub(crate) history: Retention,
     hosts: Mutex<HashMap<SessionId, ParticipantId>>,
     unknown: SessionId,
+    durability: Option<Durability>,
 }
 
 impl World {
@@ -174,7 +183,13 @@ impl World {
     }
 
     pub(crate) fn on(redis: RedisServer) -> Self {
-        Self { redis, hosts: Mutex::default(), unknown: SessionId::new_random() }
+        let (history, durability) = (Retention::newest(100), None);
+        Self { redis, history, hosts: Mutex::default(), unknown: SessionId::new_random(), durability }
+    }
+
+    /// Around a primary with a replica, for which each ack waits.
+    pub(crate) fn replicated(primary: RedisServer) -> Self {
+        Self { durability: Some(Durability::Replicated), ..Self::on(primary) }
     }
 
     /// A node that may not have found its Redis yet.
@@ -184,8 +199,9 @@ impl World {
             target: RedisTarget::plain("127.0.0.1", self.redis.port()),
             prefix: "wp".into(),
             node: id,
-            history_entries: 100,
-            durability: None,
+            history: self.history,
+            durability: self.durability,
+            replicas: 1,
             on_outage: OnOutage::Allow,
         };
         let build = Build { version: "test", revision: "test", backend: BackendKind::Redis };

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::Node;
 use super::shards::{Listener, lock};
 use crate::backend::error::BackendError;
-use crate::backend::log::{Cut, Log, Page, Publish, Published, Refusal, Relay};
+use crate::backend::log::{Cut, Log, Most, Page, Publish, Published, Refusal, Relay};
 use crate::model::id::SessionId;
 
 #[async_trait]
@@ -17,12 +17,20 @@ impl Log for Node {
             batch.iter().rev().skip(1).all(|publish| publish.effect.is_none()),
             "a publish with an effect is the last of its batch"
         );
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         let published = self.store.change(session, |session, now| session.publish(batch, now), |_, _| {});
         Ok(published.unwrap_or_else(|| vec![Published::Refused(Refusal::NoSession); batch.len()]))
     }
 
-    async fn read(&self, session: SessionId, cut: Cut, limit: usize) -> Result<Option<Page>, BackendError> {
-        Ok(self.store.look(session, |session, _| session.read(cut, limit)))
+    async fn read_most(
+        &self,
+        session: SessionId,
+        cut: Cut,
+        most: Most,
+    ) -> Result<Option<Page>, BackendError> {
+        Ok(self.store.look(session, |session, _| session.read(cut, most)))
     }
 
     async fn subscribe(&self, session: SessionId) -> Result<(), BackendError> {

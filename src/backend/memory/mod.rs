@@ -10,6 +10,7 @@ mod log;
 mod membership;
 mod publish;
 mod repeats;
+mod restart;
 mod seats;
 mod session;
 mod sessions;
@@ -23,19 +24,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
 use self::limiter::LocalLimiter;
+pub use self::restart::Kept;
 use self::session::Session;
 use self::shards::{Cell, Listener, Shards, lock};
 use super::clock::ClusterClock;
-use super::log::Deliver;
+use super::log::{Announcement, Deliver};
 use super::{Backend, Durability, Health};
+use crate::model::history::Retention;
 use crate::model::id::SessionId;
 use crate::model::time::ClusterMs;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy)]
 pub struct MemorySettings {
-    /// Entries a log keeps.
-    pub history_entries: usize,
+    /// What a log keeps.
+    pub history: Retention,
 }
 
 /// Builds the adapter for one node. The store is returned beside the ports, for [`Memory::sweep`] and for more nodes.
@@ -116,8 +119,8 @@ impl Memory {
         self.look(id, |session, now| (!session.over()).then(|| look(session, now))).flatten()
     }
 
-    /// Changes a session in one step and announces what the step appended; `None` when there is none. `tell` sees the step's result
-    /// after that, still under the lock.
+    /// Changes a session in one step and announces what the step did, in this order: the epoch it began, what `tell` makes of its result,
+    /// the entries it appended. All of it still under the lock; `None` when there is no session.
     fn change<T>(
         &self,
         id: SessionId,
@@ -130,15 +133,18 @@ impl Memory {
         cell.forget_gone(now);
         let Cell { session, listeners } = &mut *cell;
         let session = session.as_mut()?;
-        let before = session.head();
+        let before = session.history().position();
         let result = change(session, now);
-        if let Some(announcement) = session.announcement(before) {
+        let announce = |announcement: Option<Announcement>| {
+            let Some(announcement) = announcement else { return };
             for listener in &*listeners {
                 listener.deliver.announced(id, announcement.clone());
             }
-        }
+        };
+        announce(session.new_epoch(before, now));
         tell(&result, listeners);
-        session.trim();
+        announce(session.announcement(before.seq));
+        session.trim(now);
         Some(result)
     }
 }

@@ -11,6 +11,9 @@ use crate::model::time::ClusterMs;
 impl Session {
     /// Appends what can be appended of a batch, in order, and answers for each.
     pub(super) fn publish(&mut self, batch: &[Publish], now: ClusterMs) -> Vec<Published> {
+        if self.over() {
+            return vec![Published::Refused(Refusal::NoSession); batch.len()];
+        }
         self.fence();
         self.repeats.forget(now);
         let mut effect_before = false;
@@ -46,9 +49,6 @@ impl Session {
 
     /// A connection must hold its seat; over HTTP only a ban counts.
     fn may_write(&self, publish: &Publish, now: ClusterMs) -> Result<(), Refusal> {
-        if self.over() {
-            return Err(Refusal::NoSession);
-        }
         let Some(author) = publish.author else { return Ok(()) };
         match publish.generation {
             Some(generation) if !self.seats.holds(author, generation) => Err(Refusal::Stale),

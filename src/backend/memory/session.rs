@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::repeats::Repeats;
 use super::seats::Seats;
-use crate::backend::log::{Announcement, Cut, Page, READ_BYTES};
+use crate::backend::log::{Announcement, Cut, Most, Page};
 use crate::model::entry::{Entry, Epoch, Position, Seq};
-use crate::model::history::{History, LINEAGE_KEPT};
+use crate::model::history::{History, LINEAGE_KEPT, Retention};
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::record::Record;
 use crate::model::seat::{Slot, Snapshot};
@@ -33,8 +33,9 @@ pub(super) struct Session {
     head: Seq,
     /// The newest entries, contiguous, the last one numbered `head`.
     entries: VecDeque<Entry>,
-    /// Entries kept at least.
-    keep: usize,
+    /// Bytes of their records.
+    bytes: usize,
+    keep: Retention,
     lineage: Vec<(Epoch, Seq)>,
     /// The store restarted since the last write: the next write begins a new epoch.
     restarted: bool,
@@ -49,7 +50,7 @@ pub(super) struct Session {
 
 impl Session {
     /// A session that nobody has joined yet, with an empty log.
-    pub(super) fn create(new: NewSession, keep: usize, now: ClusterMs) -> Self {
+    pub(super) fn create(new: NewSession, keep: Retention, now: ClusterMs) -> Self {
         let record = SessionRecord {
             id: new.id,
             name: new.name,
@@ -69,6 +70,7 @@ impl Session {
             epoch: Epoch::new_random(),
             head: Seq::ZERO,
             entries: VecDeque::new(),
+            bytes: 0,
             keep,
             lineage: Vec::new(),
             restarted: false,
@@ -142,8 +144,7 @@ impl Session {
     }
 
     /// Models a restart or promotion of the store with this state as what survived: the whole state, if nothing was lost, or an earlier
-    /// clone of it. The adapter itself never restarts.
-    #[cfg(test)]
+    /// clone of it. The adapter itself never restarts; its tests and [`Memory::restart`](super::Memory::restart) do.
     pub(super) fn restart(&mut self) {
         self.restarted = true;
     }
@@ -151,13 +152,21 @@ impl Session {
     /// Writes the next entry and returns its number.
     pub(super) fn append(&mut self, record: Record, now: ClusterMs) -> Seq {
         self.head = self.head.next();
+        self.bytes += record.stored().len();
         self.entries.push_back(Entry { seq: self.head, ts: now, record });
         self.head
     }
 
-    /// Forgets the oldest entries beyond those kept. Not part of [`append`](Self::append), so that what a step wrote is announced first.
-    pub(super) fn trim(&mut self) {
-        self.entries.drain(..self.entries.len().saturating_sub(self.keep));
+    /// Forgets the oldest entries that need not be kept. Not part of [`append`](Self::append), so that what a step wrote is announced first.
+    pub(super) fn trim(&mut self, now: ClusterMs) {
+        let Retention { entries, age, bytes } = self.keep;
+        let mut excess = self.entries.len().saturating_sub(entries);
+        if self.bytes <= bytes {
+            let oldest = self.entries.iter().take(excess);
+            excess = oldest.take_while(|entry| entry.ts.plus(age) <= now).count();
+        }
+        let forgotten = self.entries.drain(..excess);
+        self.bytes -= forgotten.map(|entry| entry.record.stored().len()).sum::<usize>();
     }
 
     /// The last entry's number.
@@ -176,11 +185,11 @@ impl Session {
         History { epoch: self.epoch, head: self.head, first, lineage: self.lineage.clone() }
     }
 
-    /// Reads at most `limit` entries.
-    pub(super) fn read(&self, cut: Cut, limit: usize) -> Page {
+    /// Reads entries within bounds.
+    pub(super) fn read(&self, cut: Cut, Most { entries: limit, bytes: most }: Most) -> Page {
         let mut bytes = 0;
         let mut fits = |entry: &&Entry| {
-            let room = bytes < READ_BYTES;
+            let room = bytes < most;
             bytes += entry.record.stored().len();
             room
         };
@@ -198,6 +207,12 @@ impl Session {
             }
         };
         Page { history: self.history(), entries }
+    }
+
+    /// The epoch that one step began after `before`, as it is announced; `None` when it did not.
+    pub(super) fn new_epoch(&self, before: Position, now: ClusterMs) -> Option<Announcement> {
+        let (epoch, first) = (self.epoch, before.seq.next());
+        (epoch != before.epoch).then_some(Announcement { epoch, first, ts: now, records: Vec::new() })
     }
 
     /// What one step appended after `before`, as it is announced; `None` when nothing was.

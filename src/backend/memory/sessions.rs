@@ -24,7 +24,7 @@ impl SessionStore for Node {
         if cell.session.is_some() {
             return Err(BackendError::Unavailable(format!("session {id} exists")));
         }
-        let session = Session::create(session, self.store.settings.history_entries, now);
+        let session = Session::create(session, self.store.settings.history, now);
         let record = session.record.clone();
         cell.session = Some(session);
         Ok(record)

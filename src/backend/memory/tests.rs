@@ -10,7 +10,7 @@ use crate::backend::clock::ClusterClock;
 use crate::backend::log::{Announcement, Cut, Dedup, Deliver, Effect, Publish, Published, Refusal, Relay};
 use crate::backend::membership::JoinRequest;
 use crate::model::entry::{Position, Seq};
-use crate::model::history::{Continuity, LINEAGE_KEPT};
+use crate::model::history::{Continuity, LINEAGE_KEPT, Retention};
 use crate::model::id::{NodeId, ParticipantId, SessionId};
 use crate::model::participant::DisplayName;
 use crate::model::record::{EntryKind, Record};
@@ -33,7 +33,7 @@ fn new_session() -> NewSession {
 }
 
 fn session() -> Session {
-    Session::create(new_session(), 100, NOW)
+    Session::create(new_session(), Retention::newest(100), NOW)
 }
 
 fn say(n: u64) -> Publish {
@@ -170,7 +170,7 @@ impl Deliver for Deaf {
 fn store() -> (Backend, Arc<Memory>, Arc<ClusterClock>) {
     let clock = Arc::new(ClusterClock::new());
     let (backend, store) =
-        memory(MemorySettings { history_entries: 100 }, Arc::clone(&clock), Arc::new(Deaf));
+        memory(MemorySettings { history: Retention::newest(100) }, Arc::clone(&clock), Arc::new(Deaf));
     (backend, store, clock)
 }
 

@@ -56,6 +56,11 @@ impl Keys {
         format!("{}:{{{node}}}:n", self.prefix)
     }
 
+    /// What this node writes before it waits for replicas.
+    pub(super) fn mark(&self, node: NodeId) -> String {
+        format!("{}:{{{node}}}:w", self.prefix)
+    }
+
     /// Whose announcements a channel carries; `None` for any other channel.
     pub(super) fn session_of(&self, channel: &[u8]) -> Option<SessionId> {
         let rest = channel.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b":{")?;
@@ -85,6 +90,7 @@ mod tests {
         assert_eq!(keys.bucket(Scope::JoinFailures, ID), format!("wp:rl:join_failures:{ID}"));
         assert_eq!(keys.bucket(Scope::Create, "2001:db8::/64"), "wp:rl:create:2001:db8::/64");
         assert_eq!(keys.home(ID.parse().unwrap()), "wp:{8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42}:n");
+        assert_eq!(keys.mark(ID.parse().unwrap()), "wp:{8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42}:w");
     }
 
     #[test]

@@ -40,6 +40,8 @@ const SILENCES_MAX: u32 = 2;
 pub(super) enum Fault {
     /// It was sent, or may have been, and no answer came.
     Silent(String),
+    /// It was done on the primary, and too few replicas had it in time.
+    Unreplicated,
     /// Redis answered with an error, having done nothing.
     Refused(String),
     /// Redis does not know the script.
@@ -53,6 +55,7 @@ impl Fault {
     pub(super) fn into_error(self, writes: bool) -> BackendError {
         match self {
             Self::Silent(text) if writes => BackendError::Unknown(text),
+            Self::Unreplicated => BackendError::Unknown("too few replicas have it".into()),
             Self::Silent(text) | Self::Refused(text) => BackendError::Unavailable(text),
             Self::NoScript => BackendError::Unavailable("a script was not kept".into()),
             Self::Failed(text) => BackendError::Unreadable(text),
@@ -84,10 +87,14 @@ impl Dial {
         Ok(Self { commands: client(ProtocolVersion::RESP2)?, pushes: client(ProtocolVersion::RESP3)? })
     }
 
-    /// Opens the connection for commands.
-    pub(super) async fn command(&self, meters: &Arc<Meters>) -> Result<Link, RedisError> {
+    /// Opens a connection for commands; its end fires `broken`.
+    pub(super) async fn command(
+        &self,
+        broken: CancellationToken,
+        meters: &Arc<Meters>,
+    ) -> Result<Link, RedisError> {
         let connection = self.commands.get_multiplexed_async_connection_with_config(&config()).await?;
-        Ok(Link::new(connection, Side::Command, CancellationToken::new(), meters))
+        Ok(Link::new(connection, Side::Command, broken, meters))
     }
 
     /// Opens the connection for subscriptions; what it receives goes to `pushed`, its end included, which may fire `broken`.
@@ -163,6 +170,18 @@ impl Link {
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
         let answer = self.connection.clone().send_packed_command(command).await;
         self.judge(answer.and_then(Value::extract_error))
+    }
+
+    /// Sends commands at once and waits for all answers, each with its own error. An error of the whole is one of the connection.
+    pub(super) async fn call_each(
+        &self,
+        commands: &redis::Pipeline,
+        count: usize,
+    ) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        match self.connection.clone().send_packed_commands(commands, 0, count).await {
+            Ok(answers) => Ok(answers.into_iter().map(|answer| self.judge(answer.extract_error())).collect()),
+            Err(error) => self.judge(Err(error)).map(|_| Vec::new()),
+        }
     }
 
     /// Sends commands at once and waits for all answers. The first error stands for all.

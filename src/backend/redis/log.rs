@@ -14,7 +14,7 @@ use super::scripts::{self, Call};
 use super::subscriber::Subscriber;
 use super::wire;
 use crate::backend::error::BackendError;
-use crate::backend::log::{Cut, Log, Page, Publish, Published, READ_BYTES, Relay};
+use crate::backend::log::{Cut, Log, Most, Page, Publish, Published, Relay};
 use crate::model::entry::{Entry, Seq};
 use crate::model::history::History;
 use crate::model::id::SessionId;
@@ -32,17 +32,22 @@ impl Log for RedisLog {
             return Ok(Vec::new());
         }
         let call = batch::call(&self.shared, session, batch)?;
-        let answer = self.shared.primary.run(call).await?;
+        let answer = self.shared.primary.commit(session, call).await?;
         batch::read(answer, batch.len())
     }
 
-    async fn read(&self, session: SessionId, cut: Cut, limit: usize) -> Result<Option<Page>, BackendError> {
+    async fn read_most(
+        &self,
+        session: SessionId,
+        cut: Cut,
+        most: Most,
+    ) -> Result<Option<Page>, BackendError> {
         let (side, seq) = match cut {
             Cut::After(seq) => ("after", seq),
             Cut::Before(seq) => ("before", seq),
         };
         let call = Call::new(&scripts::READ, &self.shared.keys.session(session));
-        let call = call.arg(side).arg(seq.0).arg(limit).arg(READ_BYTES);
+        let call = call.arg(side).arg(seq.0).arg(most.entries).arg(most.bytes);
         let mut reply = Reply::array(self.shared.primary.run(call).await?)?;
         if reply.left() == 0 {
             return Ok(None);

@@ -76,6 +76,8 @@ pub(super) struct Meters {
     pub(super) probe: Histogram,
     pub(super) subscriptions: Gauge,
     pub(super) malformed: Counter,
+    /// Steps that the primary did and too few replicas had in time.
+    pub(super) unreplicated: Counter,
     pub(super) alone_allowed: Counter,
     pub(super) alone_denied: Counter,
 }
@@ -92,6 +94,7 @@ impl Meters {
             probe: backend.probe.clone(),
             subscriptions: backend.subscriptions.clone(),
             malformed: metrics.fan_out.announcements_dropped.get(AnnouncementDrop::Malformed).clone(),
+            unreplicated: backend.errors.get(BackendErrorKind::Replicas).clone(),
             alone_allowed: alone(OutageDecision::Allow),
             alone_denied: alone(OutageDecision::Deny),
         }

@@ -7,6 +7,7 @@
 //! ```text
 //! sessions log membership limiter        the ports: typed arguments in, typed answers out
 //!     primary  scripts                   one script, one answer
+//!     writers                            what is acked only once replicas have it
 //!     link                               one connection: deadlines, what an error means
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
 //!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
@@ -31,9 +32,11 @@ mod subscriber;
 mod supervisor;
 mod verify;
 mod wire;
+mod writers;
 
 pub use settings::{OnOutage, RedisSettings, RedisTarget};
 pub use supervisor::{Condition, LinkState};
+pub use verify::Shortfall;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,13 +53,16 @@ use self::probe::Probe;
 use self::scripts::{Call, Script};
 use self::subscriber::Subscriber;
 use self::supervisor::Supervisor;
+use self::verify::Demand;
+use crate::backend::Backend;
 use crate::backend::clock::ClusterClock;
 use crate::backend::log::Deliver;
 use crate::backend::memory::limiter::LocalLimiter;
-use crate::backend::{Backend, Durability};
 use crate::metrics::Metrics;
 use crate::model::entry::Epoch;
+use crate::model::history::Retention;
 use crate::model::id::SessionId;
+use crate::model::time::millis;
 
 /// How often the node's own buckets are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -67,16 +73,14 @@ pub enum ConnectError {
     /// The address or its certificates.
     #[error("the Redis target cannot be used: {0}")]
     Target(String),
-    /// `WAIT` before an ack is not built yet; promising it would be worse than refusing.
-    #[error("DURABILITY=replicated is not available")]
-    Replicated,
 }
 
 /// What the ports share.
 struct Shared {
     keys: Keys,
     primary: Arc<Primary>,
-    history_entries: usize,
+    /// What a log keeps, as `lua/trim.lua` takes it.
+    keep: String,
     meters: Arc<Meters>,
 }
 
@@ -86,7 +90,7 @@ impl Shared {
         Call::new(script, keys)
             .arg(Epoch::new_random().to_string())
             .arg(self.keys.channel(session))
-            .arg(self.history_entries)
+            .arg(&self.keep)
     }
 
     /// [`Self::begin`] with the session's own keys.
@@ -127,14 +131,16 @@ pub fn connect_watched(
     surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
     let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
-    if settings.durability == Some(Durability::Replicated) {
-        return Err(ConnectError::Replicated);
-    }
     let dial =
         Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let meters = Arc::new(Meters::new(metrics));
-    let primary = Arc::new(Primary::new(meters.clone()));
     let keys = Keys::new(&settings.prefix);
+    let demand = Demand { level: settings.durability, replicas: settings.replicas };
+    let (primary, writers) = Primary::new(demand, &keys.mark(settings.node), &meters);
+    let primary = Arc::new(primary);
+    for writer in writers {
+        tracker.spawn(writer.run(stop.clone()));
+    }
     let (condition, seen_condition) = watch::channel(Condition::new());
     let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
     let (home, returned) = watch::channel(0);
@@ -146,7 +152,7 @@ pub fn connect_watched(
     let supervisor = Supervisor {
         dial,
         home: home_channel.clone(),
-        asked: settings.durability,
+        demand,
         primary: primary.clone(),
         subscriber: subscriber.clone(),
         deliver,
@@ -168,7 +174,9 @@ pub fn connect_watched(
     let own = Arc::new(LocalLimiter::new());
     tracker.spawn(sweep(own.clone(), stop));
 
-    let shared = Arc::new(Shared { keys, primary, history_entries: settings.history_entries, meters });
+    let Retention { entries, age, bytes } = settings.history;
+    let keep = format!("{entries} {} {bytes}", millis(age));
+    let shared = Arc::new(Shared { keys, primary, keep, meters });
     let limiter = limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
     let backend = Backend {
         name: "redis",

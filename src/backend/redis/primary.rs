@@ -1,7 +1,8 @@
 //! The Redis that takes the writes, as the ports call it: one script, one answer.
 //!
-//! Responsible for handing a call to the current link, for a script that Redis has forgotten, and for timing. Not responsible for
-//! opening links (`supervisor` puts them here). There is one of these, and one link pair, for each primary; a cluster will have several.
+//! Responsible for handing a call to the current link, for a script that Redis has forgotten, and for timing. What somebody is told of is
+//! run by `commit`, which waits for replicas where that was asked for (`writers`). Not responsible for opening links (`supervisor` puts
+//! them here). There is one of these, and one set of links, for each primary; a cluster will have several.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,22 +12,48 @@ use tokio::time::Instant;
 use super::link::{Fault, Link};
 use super::meters::Meters;
 use super::scripts::{Call, Flags};
+use super::verify::Demand;
+use super::writers::{Writer, Writers};
+use crate::backend::Durability;
 use crate::backend::error::BackendError;
+use crate::model::id::SessionId;
 
 /// The way to the primary, open or not.
 pub(super) struct Primary {
     link: RwLock<Option<Arc<Link>>>,
+    /// Only where an ack waits for replicas.
+    writers: Option<Writers>,
     meters: Arc<Meters>,
 }
 
 impl Primary {
-    pub(super) fn new(meters: Arc<Meters>) -> Self {
-        Self { link: RwLock::new(None), meters }
+    /// The way, and what works on its writers' queues, if acks are to wait for replicas. `mark` is the key they write.
+    pub(super) fn new(demand: Demand, mark: &str, meters: &Arc<Meters>) -> (Self, Vec<Writer>) {
+        let waits = demand.level == Some(Durability::Replicated);
+        let (writers, working) = waits.then(|| Writers::new(demand.replicas, mark, meters)).unzip();
+        (Self { link: RwLock::new(None), writers, meters: meters.clone() }, working.unwrap_or_default())
     }
 
-    /// Puts another link in place, or none.
-    pub(super) fn replace(&self, link: Option<Arc<Link>>) {
+    /// Whether an ack waits for replicas.
+    pub(super) fn has_writers(&self) -> bool {
+        self.writers.is_some()
+    }
+
+    /// Puts other links in place, one for each writer.
+    pub(super) fn replace(&self, link: Arc<Link>, writers: Vec<Arc<Link>>) {
+        self.put(Some(link), writers);
+    }
+
+    /// There is no link any more.
+    pub(super) fn clear(&self) {
+        self.put(None, Vec::new());
+    }
+
+    fn put(&self, link: Option<Arc<Link>>, writers: Vec<Arc<Link>>) {
         *self.link.write().unwrap_or_else(PoisonError::into_inner) = link;
+        if let Some(own) = &self.writers {
+            own.replace(writers);
+        }
     }
 
     fn current(&self) -> Option<Arc<Link>> {
@@ -44,6 +71,23 @@ impl Primary {
             self.meters.duration(command).record(started.elapsed().as_secs_f64());
         }
         answer.map_err(|fault| fault.into_error(call.script.flags != Flags::Reads))
+    }
+
+    /// Runs a script of a session whose outcome somebody is told of: it counts once as many replicas have it as an ack promises.
+    pub(super) async fn commit(&self, session: SessionId, call: Call) -> Result<Value, BackendError> {
+        let Some(writers) = &self.writers else { return self.run(call).await };
+        let (started, command) = (Instant::now(), call.script.command);
+        let answer = writers.commit(session, call).await;
+        if let Some(command) = command {
+            self.meters.duration(command).record(started.elapsed().as_secs_f64());
+        }
+        answer.map_err(|fault| fault.into_error(true))
+    }
+
+    /// Whether replicas follow, as far as an ack needs them; asked on another writer with each turn.
+    pub(super) async fn confirm(&self, turn: u64) -> Result<(), BackendError> {
+        let Some(writers) = &self.writers else { return Ok(()) };
+        writers.confirm(turn).await.map_err(|fault| fault.into_error(true))
     }
 }
 

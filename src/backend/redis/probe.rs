@@ -3,7 +3,8 @@
 //! Responsible for readiness ([`Health`]) and for the cluster's clock, which it reads on the way. A marker that Redis took and that did
 //! not come home in 2 s means a deaf subscriber connection, which nothing else would notice: it is torn down. Markers are sent only while
 //! the links stand, and one under way when they fall says nothing: judged as lost it would tear the next connection down, whose
-//! marker would be sent too early again, and so for ever. Not responsible for connections otherwise.
+//! marker would be sent too early again, and so for ever. Where acks wait for replicas, a marker counts once they follow, too.
+//! Not responsible for connections otherwise.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ const READINGS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Home,
-    /// Not sent, or the links fell while it was under way.
+    /// Not sent, or the links fell while it was under way, or too few replicas follow: nothing would be acked.
     Unsent,
     Lost,
 }
@@ -109,11 +110,17 @@ impl Probe {
         tokio::select! {
             Ok(_) = self.returned.wait_for(|newest| *newest >= marker) => {
                 self.meters.probe.record(sent.elapsed().as_secs_f64());
-                Outcome::Home
             }
             // Any change, as a link may be lost and back between two looks.
-            _ = condition.changed() => Outcome::Unsent,
-            () = tokio::time::sleep_until(sent + HOME_WITHIN) => Outcome::Lost,
+            _ = condition.changed() => return Outcome::Unsent,
+            () = tokio::time::sleep_until(sent + HOME_WITHIN) => return Outcome::Lost,
+        }
+        match self.primary.confirm(marker).await {
+            Ok(()) => Outcome::Home,
+            Err(error) => {
+                tracing::debug!(%error, "replicas do not follow");
+                Outcome::Unsent
+            }
         }
     }
 
@@ -161,6 +168,8 @@ impl Verdict {
             return;
         }
         self.in_a_row = 0;
+        // A marker that Redis took and that did not come home is a proof: nothing said since the one before it was delivered here.
+        self.up &= outcome != Outcome::Lost;
         self.unsent = if outcome == Outcome::Unsent { self.unsent + 1 } else { 0 };
         if self.unsent >= UNSENT_MAX || now.saturating_duration_since(self.last_home) >= DOWN_AFTER {
             self.up = false;
@@ -216,13 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn three_seconds_without_a_marker_are_an_outage() {
+    fn a_lost_marker_is_an_outage_and_so_are_three_seconds_without_one() {
         let start = Instant::now();
         let mut verdict = Verdict::new(start);
         verdict.note(Outcome::Home, at(start, 1));
-        verdict.note(Outcome::Lost, at(start, 3));
+        verdict.note(Outcome::Lost, at(start, 2));
+        assert!(!verdict.up, "a proof needs no second one");
+        verdict.note(Outcome::Home, at(start, 3));
+        verdict.note(Outcome::Home, at(start, 4));
         assert!(verdict.up);
-        verdict.note(Outcome::Lost, at(start, 4));
+        verdict.note(Outcome::Unsent, at(start, 6));
+        assert!(verdict.up);
+        verdict.note(Outcome::Unsent, at(start, 7));
         assert!(!verdict.up);
     }
 

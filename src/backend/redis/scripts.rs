@@ -33,10 +33,12 @@ pub(super) struct Script {
 
 const FENCE: &str = include_str!("lua/fence.lua");
 const APPEND: &str = include_str!("lua/append.lua");
+const TRIM: &str = include_str!("lua/trim.lua");
 const SEATS: &str = include_str!("lua/seats.lua");
 const VIEW: &str = include_str!("lua/view.lua");
 const EFFECT: &str = include_str!("lua/effect.lua");
 const NO_EFFECT: &str = include_str!("lua/no_effect.lua");
+const PROBE_BODY: &str = include_str!("lua/probe.lua");
 const PUBLISH_BODY: &str = include_str!("lua/publish.lua");
 
 macro_rules! scripts {
@@ -53,13 +55,13 @@ macro_rules! scripts {
 
 scripts! {
     /// A batch without effects: the hot path.
-    PUBLISH = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, NO_EFFECT, PUBLISH_BODY];
+    PUBLISH = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, TRIM, NO_EFFECT, PUBLISH_BODY];
     /// A batch whose last item has an effect.
-    ACT = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, SEATS, EFFECT, PUBLISH_BODY];
+    ACT = Some(BackendCommand::Publish), Writes, [FENCE, APPEND, TRIM, SEATS, EFFECT, PUBLISH_BODY];
     CREATE = Some(BackendCommand::Create), Writes, [include_str!("lua/create.lua")];
     JOIN = Some(BackendCommand::Join), Writes, [FENCE, APPEND, SEATS, VIEW, include_str!("lua/join.lua")];
     LEAVE = Some(BackendCommand::Leave), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/leave.lua")];
-    BEAT = Some(BackendCommand::Beat), WritesAlways, [FENCE, APPEND, SEATS, include_str!("lua/beat.lua")];
+    BEAT = Some(BackendCommand::Beat), WritesAlways, [FENCE, APPEND, TRIM, SEATS, include_str!("lua/beat.lua")];
     SNAPSHOT = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/snapshot.lua")];
     ROSTER = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/roster.lua")];
     STANDING = Some(BackendCommand::Session), Reads, [VIEW, include_str!("lua/standing.lua")];
@@ -68,7 +70,12 @@ scripts! {
     READ = Some(BackendCommand::Read), Reads, [VIEW, include_str!("lua/read.lua")];
     RELAY = Some(BackendCommand::Publish), WritesAlways, [include_str!("lua/relay.lua")];
     BUCKET = Some(BackendCommand::Limit), WritesAlways, [include_str!("lua/bucket.lua")];
-    PROBE = None, WritesAlways, [include_str!("lua/probe.lua")];
+    /// What a `WAIT` is to wait for (`writers`); allowed on a full Redis, so that what it did take is vouched for.
+    MARK = None, WritesAlways, [include_str!("lua/mark.lua")];
+    /// Asked every second, and refused whenever a publish would be: a Redis that takes no writes is not one to be ready with.
+    PROBE = None, Writes, [PROBE_BODY];
+    /// The same once, of a new connection: one to a full Redis can still be read through.
+    TRIAL = None, WritesAlways, [PROBE_BODY];
 }
 
 impl Script {
@@ -87,6 +94,13 @@ impl Script {
     pub(super) fn load(&self) -> Cmd {
         let mut command = redis::cmd("SCRIPT");
         command.arg("LOAD").arg(&self.code);
+        command
+    }
+
+    /// A call that brings the script along, so that Redis cannot have forgotten it; its arguments are to follow.
+    pub(super) fn whole(&self, keys: &[String]) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.code).arg(keys.len()).arg(keys);
         command
     }
 }

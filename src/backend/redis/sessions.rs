@@ -29,7 +29,7 @@ impl SessionStore for RedisSessions {
         for (field, value) in rows::new_record(&session) {
             call = call.arg(field).arg(value);
         }
-        let Value::Int(created) = self.0.primary.run(call).await? else {
+        let Value::Int(created) = self.0.primary.commit(session.id, call).await? else {
             return Err(unreadable("a time of creation"));
         };
         let created_at = ClusterMs(u64::try_from(created).map_err(|_| unreadable("a time of creation"))?);

@@ -5,6 +5,7 @@
 use secrecy::SecretString;
 
 use crate::backend::Durability;
+use crate::model::history::Retention;
 use crate::model::id::NodeId;
 
 /// Where Redis is and how to log in.
@@ -53,10 +54,12 @@ pub struct RedisSettings {
     pub prefix: String,
     /// This node: it names the channel of its probe.
     pub node: NodeId,
-    /// Entries a log keeps at least.
-    pub history_entries: usize,
+    /// What a log keeps.
+    pub history: Retention,
     /// What an ack must mean; `None` states what Redis shows.
     pub durability: Option<Durability>,
+    /// Replicas that must have an entry before its ack, with [`Durability::Replicated`]; at least 1.
+    pub replicas: u32,
     /// What rate limits do when Redis does not answer.
     pub on_outage: OnOutage,
 }

@@ -16,7 +16,8 @@ use super::link::{Dial, Link};
 use super::meters::{Meters, Side};
 use super::primary::Primary;
 use super::subscriber::Subscriber;
-use super::verify::{self, Unfit, Verified};
+use super::verify::{self, Demand, Shortfall, Unfit, Verified};
+use super::writers::WRITERS;
 use crate::backend::Durability;
 use crate::backend::log::Deliver;
 
@@ -49,8 +50,8 @@ pub struct Condition {
     pub state: LinkState,
     /// What an ack means, as last verified; `None` before that.
     pub durability: Option<Durability>,
-    /// Redis was seen to give only this, less than `DURABILITY` asks for; nothing works until that changes.
-    pub too_weak: Option<Durability>,
+    /// Redis was seen to lack this of what `DURABILITY` asks for; nothing works until that changes.
+    pub too_weak: Option<Shortfall>,
 }
 
 impl Condition {
@@ -63,7 +64,7 @@ impl Condition {
 pub(super) struct Supervisor {
     pub(super) dial: Dial,
     pub(super) home: String,
-    pub(super) asked: Option<Durability>,
+    pub(super) demand: Demand,
     pub(super) primary: Arc<Primary>,
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) deliver: Arc<dyn Deliver>,
@@ -82,7 +83,7 @@ impl Supervisor {
     pub(super) async fn run(self, stop: CancellationToken) {
         let _ = stop.run_until_cancelled(self.keep()).await;
         self.subscriber.detach();
-        self.primary.replace(None);
+        self.primary.clear();
         self.enter(LinkState::Down);
     }
 
@@ -98,7 +99,7 @@ impl Supervisor {
                 Err(unfit) => {
                     tracing::warn!(error = %unfit, "redis cannot be used");
                     let too_weak = match unfit {
-                        Unfit::NotDurable { seen, .. } => Some(seen),
+                        Unfit::TooWeak(shortfall) => Some(shortfall),
                         _ => None,
                     };
                     self.condition.send_modify(|condition| condition.too_weak = too_weak);
@@ -142,17 +143,44 @@ impl Supervisor {
     }
 
     async fn open_commands(&self) -> Result<Commands, Unfit> {
-        self.primary.replace(None);
-        let link = Arc::new(self.dial.command(&self.meters).await.map_err(unreachable)?);
+        self.primary.clear();
+        let broken = CancellationToken::new();
+        let link = self.dial.command(broken.clone(), &self.meters).await.map_err(unreachable)?;
+        let link = Arc::new(link);
         self.enter(LinkState::Verifying);
-        let Verified { run_id, durability } = verify::verify(&link, &self.home, self.asked).await?;
+        let Verified { run_id, durability } = verify::verify(&link, &self.home, self.demand()).await?;
+        let writers = self.open_writers(&broken, &run_id).await?;
         self.condition.send_modify(|condition| {
             condition.durability = Some(durability);
             condition.too_weak = None;
         });
-        self.primary.replace(Some(link.clone()));
+        self.primary.replace(link.clone(), writers);
         self.meters.link(Side::Command).stands();
         Ok(Commands { link, run_id })
+    }
+
+    /// What this Redis must give. Replicas only at the first contact: one that was promoted has none yet, and then reads and
+    /// announcements can go on; that nothing is acked meanwhile is the writers' doing, and the probe's to tell.
+    fn demand(&self) -> Demand {
+        let seen_before = self.condition.borrow().durability.is_some();
+        Demand { replicas: if seen_before { 0 } else { self.demand.replicas }, ..self.demand }
+    }
+
+    /// Opens a connection for each writer, if there are any. They end with the command connection, and it with any of them: all of
+    /// them lead to one server.
+    async fn open_writers(&self, broken: &CancellationToken, run_id: &str) -> Result<Vec<Arc<Link>>, Unfit> {
+        let mut links = Vec::new();
+        if self.primary.has_writers() {
+            for _ in 0..WRITERS {
+                let opened = self.dial.command(broken.clone(), &self.meters).await;
+                let link = Arc::new(opened.map_err(unreachable)?);
+                if verify::run_id(&link).await? != run_id {
+                    return Err(Unfit::TwoServers);
+                }
+                links.push(link);
+            }
+        }
+        Ok(links)
     }
 
     /// Returns when a connection is lost.
@@ -171,7 +199,7 @@ impl Supervisor {
 
     fn drop_commands(&self, commands: &mut Option<Commands>) {
         *commands = None;
-        self.primary.replace(None);
+        self.primary.clear();
         self.meters.link(Side::Command).up.set(0.0);
     }
 

@@ -34,6 +34,8 @@ pub(super) const ROWS: &[Row] = &[
     ("SESSION_MAX_PARTICIPANTS", &["1", "100000"], &["0", "100001", "1e3"]),
     ("PARTICIPANT_LEASE", &["10", "300", "5m"], &["9", "301", "9999ms"]),
     ("HISTORY_ENTRIES", &["100", "100000"], &["99", "100001"]),
+    ("HISTORY_AGE", &["0", "10m", "24h"], &["-1", "25h"]),
+    ("HISTORY_BYTES", &["0", "8MiB", "1024MiB"], &["-1", "1025MiB"]),
     ("MESSAGE_BYTES", &["4096", "4KiB", "256KiB"], &["4095", "2MiB", "1048577", "64KB"]),
     (
         "REDIS_URL",

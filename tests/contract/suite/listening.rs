@@ -1,11 +1,11 @@
 //! Announcements and relays: who is told what.
 
-use watchparty::backend::log::{Log, Relay};
+use watchparty::backend::log::{Effect, Log, Relay};
 use watchparty::model::entry::Seq;
 use watchparty::model::id::ParticipantId;
 
 use crate::harness::Harness;
-use crate::party::{Party, ROOMY, event};
+use crate::party::{Party, ROOMY, accepted, event};
 
 fn numbers(harness: &Harness, party: &Party) -> Vec<u64> {
     harness.node.delivered.entries(party.id).iter().map(|entry| entry.seq.0).collect()
@@ -101,4 +101,13 @@ pub(crate) async fn a_frame_for_one_needs_a_seat(harness: &Harness) {
     assert!(log.relay(party.id, relay(None, "\"last\"")).await.expect("relays"));
     let heard = other.delivered.relayed_up_to(party.id, "\"last\"").await;
     assert_eq!(heard, [to_guest, relay(None, "\"last\"")]);
+}
+
+pub(crate) async fn nobody_sits_in_an_ended_session(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let to_host = relay(Some(party.join(party.host).await.seat.participant), "\"to the host\"");
+    let log = &party.backend.log;
+    assert!(log.relay(party.id, to_host.clone()).await.expect("relays"));
+    accepted(&party.effect(Effect::End).await);
+    assert!(!log.relay(party.id, to_host).await.expect("answers"), "though the lease has not run out");
 }

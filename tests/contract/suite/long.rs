@@ -6,7 +6,7 @@ use watchparty::backend::log::{Cut, Dedup, Effect, IdempotencyKey, Publish, Publ
 use watchparty::backend::membership::RECLAIM;
 use watchparty::model::entry::Seq;
 
-use crate::harness::Harness;
+use crate::harness::{HISTORY_AGE, HISTORY_ENTRIES, Harness};
 use crate::party::{Party, ROOMY, TTL, accepted, event};
 
 pub(crate) async fn a_claim_runs_out(harness: &Harness) {
@@ -24,6 +24,26 @@ pub(crate) async fn an_ended_log_is_forgotten(harness: &Harness) {
     assert_eq!(party.entries().await.len(), 1);
     harness.pass(Duration::from_secs(1)).await;
     assert_eq!(party.backend.log.read(party.id, Cut::After(Seq::ZERO), 9).await.expect("answers"), None);
+}
+
+pub(crate) async fn entries_beyond_the_number_go_with_their_age(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let seat = party.join(party.host).await.seat;
+    let half = HISTORY_AGE / 2;
+    party.fill(HISTORY_ENTRIES * 2).await;
+    let old = party.head().await;
+    harness.pass(half).await;
+    party.fill(HISTORY_ENTRIES * 2).await;
+    let first = async || {
+        party.beat(&[seat]).await;
+        party.snapshot().await.history.first
+    };
+    assert_eq!(first().await, Seq(1));
+    harness.pass(half).await;
+    assert_eq!(first().await, old.next(), "the first half is ten minutes old");
+    harness.pass(half).await;
+    let kept = party.head().await.0 - first().await.0 + 1;
+    assert_eq!(kept, HISTORY_ENTRIES as u64, "the newest, whatever their age");
 }
 
 pub(crate) async fn keys_are_forgotten_with_the_time_to_live(harness: &Harness) {

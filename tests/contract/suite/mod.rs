@@ -2,6 +2,7 @@
 
 pub(crate) mod dedup;
 pub(crate) mod effects;
+pub(crate) mod epochs;
 pub(crate) mod fence;
 pub(crate) mod host;
 pub(crate) mod leases;

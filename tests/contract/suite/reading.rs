@@ -1,9 +1,9 @@
 //! Reading: pages after and before a number, and what is kept.
 
-use watchparty::backend::log::{Cut, Page, READ_BYTES};
+use watchparty::backend::log::{Cut, Most, Page, READ_BYTES};
 use watchparty::model::entry::Seq;
 
-use crate::harness::{HISTORY_ENTRIES, Harness};
+use crate::harness::{HISTORY_BYTES, HISTORY_ENTRIES, Harness};
 use crate::party::{Party, ROOMY, data};
 
 const NONE: [u64; 0] = [];
@@ -63,6 +63,29 @@ pub(crate) async fn the_configured_number_of_entries_is_kept(harness: &Harness) 
     assert_eq!(party.snapshot().await.history, page.history);
 }
 
+pub(crate) async fn young_entries_are_kept_beyond_the_number(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let seat = party.join(party.host).await.seat;
+    let total = HISTORY_ENTRIES * 4;
+    party.fill(total).await;
+    let head = party.beat(&[seat]).await.head.expect("there is such a session");
+    let entries = party.entries().await;
+    assert_eq!((entries[0].seq, entries.len() as u64), (Seq(1), head.0), "none is ten minutes old");
+}
+
+pub(crate) async fn a_log_that_is_too_large_keeps_the_number_alone(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let total = HISTORY_ENTRIES * 4;
+    // Twice as much as may be there, all of it young.
+    party.fill_with(total, HISTORY_BYTES * 2 / total).await;
+    let history = party.snapshot().await.history;
+    let kept = history.head.0 - history.first.0 + 1;
+    let bytes = kept * (HISTORY_BYTES * 2 / total) as u64;
+    assert!(kept >= HISTORY_ENTRIES as u64, "at least: {history:?}");
+    // An adapter that trims in steps of 64 may be one step over.
+    assert!(bytes <= HISTORY_BYTES as u64 * 3 / 2, "and no more than fit: {history:?}");
+}
+
 pub(crate) async fn a_page_of_large_entries_ends_early(harness: &Harness) {
     let party = Party::new(harness, ROOMY).await;
     // Three and a bit reach the bound.
@@ -71,4 +94,17 @@ pub(crate) async fn a_page_of_large_entries_ends_early(harness: &Harness) {
     assert_eq!(read(&party, Cut::Before(Seq(9)), 256).await.0, [5, 6, 7, 8]);
     assert_eq!(read(&party, Cut::After(Seq(2)), 3).await.0, [3, 4, 5]);
     assert_eq!(read(&party, Cut::After(Seq(8)), 256).await.0, [9, 10]);
+    // Who can take less asks for less.
+    for (bytes, expected) in
+        [(1, &[3u64][..]), (READ_BYTES / 2, &[3, 4]), (READ_BYTES * 2, &[3, 4, 5, 6, 7, 8, 9])]
+    {
+        let most = Most { entries: 7, bytes };
+        let page = party.backend.log.read_most(party.id, Cut::After(Seq(2)), most).await;
+        let page = page.expect("reads").expect("is there");
+        assert_eq!(
+            page.entries.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(),
+            expected,
+            "{bytes} bytes"
+        );
+    }
 }

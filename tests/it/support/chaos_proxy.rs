@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,8 +31,8 @@ const HELD_BYTES: usize = 1024 * 1024;
 /// The word by which a connection asks Redis for announcements. One split over two reads is missed; nobody sends it so.
 const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
 
-/// The receive buffer of a narrow connection, in bytes.
-const NARROW: u32 = 16 * 1024;
+/// What the kernel holds for a narrow line, or one of limited rate.
+const THIN_BUFFER: u32 = 16 * 1024;
 
 /// The two ways through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,7 @@ struct Counts {
 /// The proxy; ends its listener and all its connections when dropped.
 pub struct ChaosProxy {
     addr: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     plan: watch::Sender<Plan>,
     counts: Arc<Counts>,
     _accept: JoinSet<()>,
@@ -125,9 +126,10 @@ impl ChaosProxy {
         let addr = listener.local_addr().unwrap();
         let plan = watch::Sender::new(Plan::default());
         let counts = Arc::new(Counts::default());
+        let target = Arc::new(Mutex::new(target));
         let mut accept = JoinSet::new();
-        accept.spawn(accept_all(listener, target, plan.subscribe(), Arc::clone(&counts)));
-        ChaosProxy { addr, plan, counts, _accept: accept }
+        accept.spawn(accept_all(listener, Arc::clone(&target), plan.subscribe(), Arc::clone(&counts)));
+        ChaosProxy { addr, target, plan, counts, _accept: accept }
     }
 
     /// [`ChaosProxy::start`] in front of a loopback port.
@@ -169,6 +171,12 @@ impl ChaosProxy {
     /// Resets every connection; new ones pass.
     pub fn reset_connections(&self) {
         self.change(|plan| plan.generation += 1);
+    }
+
+    /// Resets every connection; new ones go to another loopback port, as a failover behind one address makes them.
+    pub fn lead_to(&self, port: u16) {
+        *self.target.lock().unwrap() = SocketAddr::from(([127, 0, 0, 1], port));
+        self.reset_connections();
     }
 
     /// Silence without a RST: connections stay open, new ones are accepted, and no byte comes out on either side.
@@ -275,7 +283,7 @@ impl Drop for Open {
 
 async fn accept_all(
     listener: TcpListener,
-    target: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     plan: watch::Receiver<Plan>,
     counts: Arc<Counts>,
 ) {
@@ -290,6 +298,7 @@ async fn accept_all(
                     continue;
                 }
                 counts.open.fetch_add(1, Ordering::SeqCst);
+                let target = *target.lock().unwrap();
                 connections.spawn(carry(client, target, plan.clone(), Open(Arc::clone(&counts), number)));
             }
             Some(ended) = connections.join_next() => {
@@ -311,12 +320,12 @@ enum End {
 
 /// One connection, from its acceptance to its end.
 async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Receiver<Plan>, open: Open) {
-    let (generation, narrow) = {
+    let (generation, thin) = {
         let plan = plan.borrow_and_update();
-        (plan.generation, plan.narrow)
+        (plan.generation, plan.narrow || plan.down.rate.is_some())
     };
     let listens = AtomicBool::new(false);
-    let Ok(mut server) = dial(target, narrow).await else {
+    let Ok(mut server) = connect(target, thin).await else {
         return reset(&client);
     };
     // A proxy adds no delay of its own; the sockets exist, so this cannot fail in a way that matters.
@@ -345,10 +354,11 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
     }
 }
 
-async fn dial(target: SocketAddr, narrow: bool) -> io::Result<TcpStream> {
-    let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if narrow {
-        socket.set_recv_buffer_size(NARROW)?;
+/// Connects to the server; over a line that is `thin` by then, with a buffer to match: a deep one would take megabytes at once and look fast.
+async fn connect(target: SocketAddr, thin: bool) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if thin {
+        socket.set_recv_buffer_size(THIN_BUFFER)?;
     }
     socket.connect(target).await
 }

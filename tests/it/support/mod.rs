@@ -17,6 +17,7 @@ pub mod event_stream;
 pub mod golden;
 pub mod mint;
 pub mod node;
+pub mod pair;
 pub mod party;
 pub mod process;
 pub mod raw;

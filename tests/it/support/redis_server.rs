@@ -127,6 +127,19 @@ impl RedisServer {
         wait::until("redis-server to be ready", || async move { answers(port).await.then_some(()) }).await;
     }
 
+    /// Makes it a replica of `primary`, heard through a port that leads there, and waits until both say that it follows.
+    pub async fn follow(&self, primary: &RedisServer, through: u16) {
+        assert_eq!(self.cli(&["REPLICAOF", "127.0.0.1", &through.to_string()]).await, "OK");
+        let port = self.port;
+        wait::until("a replica to follow", || async {
+            let link = self.cli(&["INFO", "replication"]).await;
+            let rows = primary.cli(&["INFO", "replication"]).await;
+            let row = rows.lines().find(|row| row.contains(&format!(",port={port},")))?;
+            (link.contains("master_link_status:up") && row.contains("state=online")).then_some(())
+        })
+        .await;
+    }
+
     /// SIGKILL: what was not written is lost.
     pub fn kill9(&mut self) {
         self.process.as_mut().expect("redis-server was started").kill9();
@@ -252,18 +265,30 @@ impl RedisServer {
         files
     }
 
+    /// The newest incremental file: what is written now is at its end.
+    pub fn aof_tail(&self) -> PathBuf {
+        let files = self.aof_files().into_iter();
+        let increments = files.filter(|path| path.to_string_lossy().ends_with(".incr.aof"));
+        increments.max_by_key(|path| increment(path)).expect("an append-only Redis has an incremental file")
+    }
+
+    /// Waits until Redis has written its append-only file anew, as the gateway asks after each of its starts.
+    pub async fn aof_rewritten(&self) {
+        wait::until("the append-only file to be written anew", || async {
+            let told = self.cli(&["INFO", "persistence"]).await;
+            let is = |line: &str| told.contains(&format!("{line}\r"));
+            let idle = is("aof_rewrite_in_progress:0") && is("aof_rewrite_scheduled:0");
+            (idle && !is("aof_rewrites:0")).then_some(())
+        })
+        .await;
+    }
+
     /// Takes `bytes` off the end of the newest incremental file, as a power cut does; call it between
     /// [`RedisServer::kill9`] and [`RedisServer::restart`]. Returns how many bytes went (fewer in a short file).
     pub fn cut_aof_tail(&mut self, bytes: u64) -> u64 {
         let ended = self.process.as_mut().expect("redis-server was started").exited().is_some();
         assert!(ended, "cutting the file of a live Redis cuts nothing: kill it first");
-        let newest = self
-            .aof_files()
-            .into_iter()
-            .filter(|path| path.to_string_lossy().ends_with(".incr.aof"))
-            .max_by_key(|path| increment(path))
-            .expect("an append-only Redis has an incremental file");
-        let file = std::fs::OpenOptions::new().write(true).open(newest).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(self.aof_tail()).unwrap();
         let length = file.metadata().unwrap().len();
         let cut = bytes.min(length);
         file.set_len(length - cut).unwrap();

@@ -11,7 +11,7 @@ local function last_in_stream()
 end
 
 local function append(s, text)
-  local value = s.now .. ' ' .. text
+  local value = s.stamp .. text
   local made = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', (s.q + 1) .. '-0', 'r', value)
   if type(made) == 'table' and made.err then
     if not string.find(made.err, 'equal or smaller', 1, true) then error(made.err) end
@@ -21,11 +21,10 @@ local function append(s, text)
     redis.call('XADD', KEYS[2], (s.q + 1) .. '-0', 'r', value)
     born(s, KEYS[2])
   end
-  s.q = s.q + 1
-  if s.n == 0 then s.first = s.q end
-  s.n = s.n + 1
-  local out = s.out
-  out[#out + 1] = #text .. ':'
-  out[#out + 1] = text
-  return s.q
+  local seq, n, out = s.q + 1, s.n + 1, s.out
+  s.q, s.n = seq, n
+  if n == 1 then s.first = seq end
+  out[n * 2 - 1] = #text .. ':'
+  out[n * 2] = text
+  return seq
 end

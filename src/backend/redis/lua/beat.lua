@@ -1,4 +1,4 @@
--- beat: renews one node's leases in a session, frees those that ran out, trims. Needs fence, append and seats.
+-- beat: renews one node's leases in a session, frees those that ran out, trims. Needs fence, append, trim and seats.
 --
 -- ARGV 4 lease ms  5 reclaim ms  6.. participant and generation of each seat
 -- Answers nothing when there is no session, else the head and the index (from 1) of each seat that is not that generation's any more.
@@ -18,7 +18,7 @@ for i = 6, #ARGV, 2 do
 end
 reap(s, tonumber(ARGV[5]), { s.host })
 redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', s.now)
-redis.call('XTRIM', KEYS[2], 'MAXLEN', ARGV[3])
+trim(s)
 close(s)
 table.insert(lost, 1, s.q)
 return lost

@@ -1,7 +1,7 @@
 -- fence: shared by every script that writes a session's log.
 --
 -- KEYS 1 s (record)  2 x (entries)  3 p (seats)  4 z (leases)  5 o (join order)  6 d (numbers)  7 k (bans)  8 a (password)
--- ARGV 1 a random epoch, used if the log needs a new one  2 the session's channel  3 entries to keep at least
+-- ARGV 1 a random epoch, used if the log needs a new one  2 the session's channel  3 what to keep (`trim`)
 --
 -- `open` reads the record and compares the branch it was last written on with this Redis' own (`master_replid`): a Redis that
 -- restarted or was promoted has another one, and may have lost the log's tail. Then the old epoch goes on the lineage with
@@ -12,6 +12,13 @@ local LINEAGE = 8
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The branch this Redis writes. Every call asks: finding a plain text costs it a microsecond less than matching a pattern.
+local function branch()
+  local told = redis.call('INFO', 'replication')
+  local _, before = string.find(told, 'master_replid:', 1, true)
+  return string.sub(told, before + 1, before + 40)
 end
 
 -- Notes a field of the record to write.
@@ -29,7 +36,7 @@ end
 -- Tells every node what was appended, as one message.
 local function announce(s)
   if s.n == 0 then return end
-  local head = 'w1 e ' .. s.e .. ' ' .. s.first .. ' ' .. s.now .. ' ' .. s.n .. ' '
+  local head = 'w1 e ' .. s.e .. ' ' .. s.first .. ' ' .. s.stamp .. s.n .. ' '
   redis.call('SPUBLISH', ARGV[2], head .. table.concat(s.out))
   s.out, s.n = {}, 0
 end
@@ -47,7 +54,7 @@ local function turn(s, head)
     put(s, 'e', s.e)
   end
   s.q = head
-  redis.call('SPUBLISH', ARGV[2], 'w1 e ' .. s.e .. ' ' .. (s.q + 1) .. ' ' .. s.now .. ' 0 ')
+  redis.call('SPUBLISH', ARGV[2], 'w1 e ' .. s.e .. ' ' .. (s.q + 1) .. ' ' .. s.stamp .. '0 ')
 end
 
 -- The session, or nil when there is none or it ended.
@@ -58,10 +65,11 @@ local function open()
     e = f[1], q = tonumber(f[3]), v = tonumber(f[4]), r = tonumber(f[5]), ttl = tonumber(f[6]), host = f[7],
     now = clock(), dirty = {}, out = {}, n = 0,
   }
-  s.q0 = s.q
-  local branch = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-  if branch ~= f[2] then
-    put(s, 'b', branch)
+  -- Lua writes a number as text through printf, which costs as much as a small command: the time is written once.
+  s.q0, s.stamp = s.q, s.now .. ' '
+  local now = branch()
+  if now ~= f[2] then
+    put(s, 'b', now)
     turn(s, s.q)
   end
   return s

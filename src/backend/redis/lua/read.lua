@@ -3,13 +3,15 @@
 -- ARGV 1 'after' or 'before'  2 number  3 limit  4 bytes of records after which the page ends
 -- Answers nothing when there is no session, else epoch, head, oldest, lineage, entries (before: newest first).
 
--- Entries asked from the stream at once: a page of the largest messages ends after the first few.
-local CHUNK = 32
+-- Entries asked from the stream at once, the first time and at most: a page of the largest messages ends after the first few.
+local FEW, CHUNK = 4, 32
 
 local function take(command, from, to)
   local limit, bytes, taken = tonumber(ARGV[3]), tonumber(ARGV[4]), {}
+  local few = FEW
   while #taken < limit do
-    local asked = math.min(CHUNK, limit - #taken)
+    local asked = math.min(few, limit - #taken)
+    few = math.min(CHUNK, few * 2)
     local chunk = redis.call(command, KEYS[2], from, to, 'COUNT', asked)
     for _, entry in ipairs(chunk) do
       taken[#taken + 1] = entry

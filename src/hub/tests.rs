@@ -1,0 +1,148 @@
+//! The hub with its shard and without a backend: what a full inbox and a contradicted announcement come to. The tests answer the repairs.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::sink::Sink;
+use super::terms::Terms;
+use super::*;
+use crate::model::entry::{Entry, Epoch, Position};
+use crate::model::record::{EntryKind, Record};
+use crate::model::time::ClusterMs;
+
+/// Entries of a page, as the gateway asks for them.
+const PAGE: u64 = 256;
+
+fn entry(seq: u64) -> Entry {
+    let record = Record::new(EntryKind::Chat, None, Some(seq), r#"{"text":"x"}"#);
+    Entry { seq: Seq(seq), ts: ClusterMs(1), record }
+}
+
+fn announced(hub: &Hub, session: SessionId, epoch: Epoch, seq: u64) {
+    let Entry { seq, ts, record } = entry(seq);
+    hub.announced(session, Announcement { epoch, first: seq, ts, records: vec![record] });
+}
+
+/// What the log says after `at`, when it goes from 1 to its head.
+fn page(history: &History, at: Position) -> Page {
+    let last = history.head.0.min(at.seq.0 + PAGE);
+    Page { history: history.clone(), entries: (at.seq.0 + 1..=last).map(entry).collect() }
+}
+
+struct Scene {
+    hub: Arc<Hub>,
+    tasks: Vec<ShardTask>,
+    session: SessionId,
+    epoch: Epoch,
+    readers: Vec<mpsc::Receiver<Bytes>>,
+}
+
+impl Scene {
+    /// A room at position 0 with so many listeners, in a hub whose shard does not run yet.
+    async fn set(listeners: u64) -> Self {
+        let clock = Arc::new(ClusterClock::new());
+        let commons = Commons { metrics: quiet_metrics(), clock, origin: Origin::Remote };
+        let (hub, tasks) = Hub::new(1, commons);
+        let (session, epoch) = (SessionId::new_random(), Epoch::new_random());
+        let history = History { epoch, head: Seq::ZERO, first: Seq(1), lineage: vec![] };
+        hub.open(session).await;
+        hub.begin(session, history.clone()).await;
+        let mut scene = Self { hub, tasks, session, epoch, readers: Vec::new() };
+        for number in 0..listeners {
+            scene.listen(ConnectionId(number), history.position()).await;
+        }
+        scene
+    }
+
+    async fn listen(&mut self, connection: ConnectionId, at: Position) {
+        let (body, read) = mpsc::channel(4 * INBOX);
+        let terms = Terms {
+            frames: 8,
+            bytes: 1 << 20,
+            bytes_total: 1 << 30,
+            held: AtomicUsize::new(0),
+            metrics: quiet_metrics(),
+        };
+        let outbox = Outbox::new(connection, Sink::Stream(body), Arc::new(terms));
+        let participant = ParticipantId::new_random();
+        let seat = Seat { session: self.session, participant, generation: Generation(1) };
+        outbox.start(seat, at.seq, at, &Bytes::from_static(b"{}"));
+        self.hub.attach(self.session, outbox).await;
+        self.readers.push(read);
+    }
+
+    fn run(&mut self) {
+        self.tasks.drain(..).for_each(|task| drop(tokio::spawn(task.run())));
+    }
+
+    /// Answers repairs until nobody asks any more; how many there were. Time stands still while anyone has something to do.
+    async fn answer_repairs(&self, history: &History) -> u64 {
+        let mut asked = 0;
+        while let Ok(rooms) = timeout(Duration::from_secs(1), self.hub.behind().take(8)).await {
+            assert_eq!(rooms.len(), 1, "a room asks once, however many listen");
+            for (session, at) in rooms {
+                asked += 1;
+                assert!(asked <= 1000, "it asks for ever");
+                self.hub.repair(session, Repair::Page(page(history, at))).await;
+            }
+        }
+        asked
+    }
+
+    /// The numbers that each listener was given, in order.
+    fn given(&mut self) -> Vec<Vec<u64>> {
+        let seqs = |text: String| -> Vec<u64> {
+            let numbers = text.split("\"seq\":").skip(1);
+            numbers.map(|rest| rest.split(',').next().unwrap().parse().unwrap()).collect()
+        };
+        let all = self.readers.iter_mut().map(|read| {
+            let bytes: Vec<u8> = std::iter::from_fn(|| read.try_recv().ok()).flatten().collect();
+            seqs(String::from_utf8(bytes).unwrap())
+        });
+        all.collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inbox_that_overflows_is_made_up_for_by_reads_of_the_room_and_not_of_its_listeners() {
+    let mut asked = Vec::new();
+    for listeners in [1, 50] {
+        let mut scene = Scene::set(listeners).await;
+        let head = INBOX as u64 + 500;
+        (1..=head).for_each(|seq| announced(&scene.hub, scene.session, scene.epoch, seq));
+        let history = History { epoch: scene.epoch, head: Seq(head), first: Seq(1), lineage: vec![] };
+        scene.run();
+        asked.push(scene.answer_repairs(&history).await);
+        for given in scene.given() {
+            assert!(given.iter().copied().eq(1..=head), "no hole, no repetition");
+        }
+    }
+    // Listeners who come take places in the inbox too, which moves the first page by a few entries.
+    assert!(asked[0].abs_diff(asked[1]) <= 1, "{asked:?} reads, however many listen");
+    assert!(asked.iter().all(|asked| (1..=INBOX as u64 / PAGE + 3).contains(asked)), "{asked:?} reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_log_lost_after_it_was_announced_is_not_asked_for_for_ever() {
+    let mut scene = Scene::set(2).await;
+    scene.run();
+    (1..=5).for_each(|seq| announced(&scene.hub, scene.session, scene.epoch, seq));
+    // Six and seven are missed, eight is heard; then the store loses all three.
+    announced(&scene.hub, scene.session, scene.epoch, 8);
+    let mut history = History { epoch: scene.epoch, head: Seq(5), first: Seq(1), lineage: vec![] };
+    let asked = scene.answer_repairs(&history).await;
+    assert!((1..=5).contains(&asked), "{asked} reads");
+
+    // The next write begins a new epoch with the same numbers.
+    history =
+        History { epoch: Epoch::new_random(), head: Seq(6), lineage: vec![(scene.epoch, Seq(5))], ..history };
+    announced(&scene.hub, scene.session, history.epoch, 6);
+    assert_eq!(scene.answer_repairs(&history).await, 1);
+    announced(&scene.hub, scene.session, history.epoch, 7);
+    history.head = Seq(7);
+    assert_eq!(scene.answer_repairs(&history).await, 0, "in step");
+    for given in scene.given() {
+        assert_eq!(given, [1, 2, 3, 4, 5, 6, 7]);
+    }
+}
