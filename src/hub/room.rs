@@ -201,7 +201,7 @@ impl Live {
         }
         for entry in page.entries {
             if entry.seq == self.at.seq.next() {
-                let epoch = page.history.epoch_after(self.at.seq).unwrap_or(self.at.epoch);
+                let epoch = page.history.epoch_of_next(self.at);
                 self.push(epoch, entry);
             }
             if !self.consequences.is_empty() {

@@ -31,8 +31,8 @@ const HELD_BYTES: usize = 1024 * 1024;
 /// The word by which a connection asks Redis for announcements. One split over two reads is missed; nobody sends it so.
 const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
 
-/// The receive buffer of a narrow connection and of a line of limited rate, in bytes.
-const NARROW: u32 = 16 * 1024;
+/// What the kernel holds for a narrow line, or one of limited rate.
+const THIN_BUFFER: u32 = 16 * 1024;
 
 /// The two ways through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,12 +320,12 @@ enum End {
 
 /// One connection, from its acceptance to its end.
 async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Receiver<Plan>, open: Open) {
-    let (generation, narrow) = {
+    let (generation, thin) = {
         let plan = plan.borrow_and_update();
         (plan.generation, plan.narrow || plan.down.rate.is_some())
     };
     let listens = AtomicBool::new(false);
-    let Ok(mut server) = dial(target, narrow).await else {
+    let Ok(mut server) = connect(target, thin).await else {
         return reset(&client);
     };
     // A proxy adds no delay of its own; the sockets exist, so this cannot fail in a way that matters.
@@ -354,11 +354,11 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
     }
 }
 
-/// Connects to the server. On a narrow line with a buffer to match: a deep one would take megabytes at once and look fast.
-async fn dial(target: SocketAddr, narrow: bool) -> io::Result<TcpStream> {
-    let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if narrow {
-        socket.set_recv_buffer_size(NARROW)?;
+/// Connects to the server; over a line that is `thin` by then, with a buffer to match: a deep one would take megabytes at once and look fast.
+async fn connect(target: SocketAddr, thin: bool) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if thin {
+        socket.set_recv_buffer_size(THIN_BUFFER)?;
     }
     socket.connect(target).await
 }
