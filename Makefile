@@ -13,7 +13,7 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract chaos clients docs fmt clippy tidy image ci
+.PHONY: help run test contract chaos teeth clients docs fmt clippy tidy image ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,7 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
+	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 
 contract: ## the backend contract over memory and Redis
@@ -36,6 +37,10 @@ chaos: ## breaks everything and counts, some 20 minutes; the whole matrix goes i
 	@CHAOS=$(CHAOS) CHAOS_SEED=$(CHAOS_SEED) CHAOS_ROWS=$(CHAOS_ROWS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_MIX=$(CHAOS_MIX) \
 		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md \
 		cargo test --locked $(CHAOS_CARGO) --test chaos the_fault_matrix_holds -- --nocapture
+
+teeth: ## five builds broken on purpose, each of which the chaos checker must catch; a green one fails (part of `make test`)
+	scripts/install-test-deps.sh
+	cargo test --locked --features sabotage --test chaos teeth
 
 clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against a running gateway
 	scripts/install-test-deps.sh

@@ -57,15 +57,3 @@ pub fn script(code: &str) -> String {
     };
     code.replace(comparison, "if false then")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_nobody_knows_breaks_nothing() {
-        assert!(!choose("no_such_thing"));
-        assert!(!is(Break::NoFence));
-        assert_eq!(script("if now ~= f[2] then"), "if now ~= f[2] then");
-    }
-}

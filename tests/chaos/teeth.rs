@@ -49,6 +49,13 @@ async fn no_backfill_is_caught_when_only_the_listener_is_cut() {
     assert!(counts.silent_gaps > 0, "{counts:?}");
 }
 
+/// In F15 it is Redis that finds a buffer full and drops: what the node must do about that is read what it missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_backfill_is_caught_when_a_listener_is_overrun() {
+    let counts = bites("F15", "no_backfill", Invariant::I3).await;
+    assert!(counts.silent_gaps > 0, "{counts:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_dedup_is_caught_when_replies_are_lost() {
     let counts = bites("F12", "no_dedup", Invariant::I1).await;
@@ -76,4 +83,12 @@ async fn ack_before_redis_is_caught_when_a_link_is_cut() {
 async fn ack_before_redis_is_caught_when_redis_stands_still() {
     let counts = bites("F20", "ack_before_redis", Invariant::I1).await;
     assert!(counts.lost > 0, "{counts:?}");
+}
+
+#[test]
+fn a_name_nobody_knows_breaks_nothing() {
+    use watchparty::sabotage::{Break, choose, is, script};
+    assert!(!choose("no_such_thing"));
+    assert!(!is(Break::NoBackfill));
+    assert_eq!(script("if now ~= f[2] then"), "if now ~= f[2] then", "this process is whole");
 }
