@@ -13,6 +13,8 @@ mod nemesis;
 mod runner;
 mod support;
 mod table;
+#[cfg(feature = "sabotage")]
+mod teeth;
 mod watching;
 mod workload;
 mod world;

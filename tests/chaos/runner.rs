@@ -165,7 +165,7 @@ async fn play(plan: &Plan) -> Vec<(&'static Row, Outcome)> {
 }
 
 /// What a row is played with.
-struct Setting {
+pub(crate) struct Setting {
     shape: Shape,
     options: WorldOptions,
     scale: Scale,
@@ -180,6 +180,14 @@ impl Setting {
             row.id.bytes().fold(plan.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let (shape, options) = (plan.shape(row), (row.world)(plan.scale));
         Setting { shape, options, scale: plan.scale, seed, mix: plan.mix }
+    }
+
+    /// The small run, with nodes that are broken on purpose.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn sabotaged(row: &Row, sabotage: &str) -> Setting {
+        let scale = Scale::Smoke;
+        let options = (row.world)(scale).with("WATCHPARTY_SABOTAGE", sabotage);
+        Setting { shape: (row.shape)(Shape::small(), scale), options, scale, seed: SEED, mix: Duration::ZERO }
     }
 
     fn lease(&self) -> Duration {
@@ -209,7 +217,7 @@ fn slack(baseline: Duration) -> Duration {
     (baseline * 10).clamp(Duration::from_millis(500), Duration::from_secs(20))
 }
 
-async fn play_row(row: &'static Row, setting: Setting, journal: Journal) -> Outcome {
+pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journal) -> Outcome {
     let begun = Instant::now();
     let world = World::start(&setting.options, &journal).await;
     let crowd = Crowd::gather(world.addresses(), &setting.shape, &journal, setting.seed).await;

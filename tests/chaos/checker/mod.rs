@@ -65,7 +65,8 @@ pub struct FinalLog {
     pub epoch: Epoch,
     /// Its last number; 0 when it is empty.
     pub head: Seq,
-    /// Older epochs with the last number of each that is part of this log, oldest first.
+    /// Older epochs, oldest first, each with the last number that the next one took over. A later loss is not worked into it: who went on
+    /// from 8 when everything was there did no wrong, even if 8 was lost afterwards.
     pub lineage: Vec<(Epoch, Seq)>,
     /// What it still holds, in its order.
     pub entries: Vec<Entry>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Inject, Scene};
 use crate::happening::FaultKind;
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
-use crate::support::wait;
+use crate::support::{lasting, wait};
 
 fn link(scene: &Scene, at: usize) -> &ChaosProxy {
     &scene.world.places[at].link
@@ -59,9 +59,22 @@ pub(super) const LISTENER: Inject = |scene| {
     })
 };
 
-/// F12: closed within a call, right behind it, and within its reply.
+/// How long replies are swallowed before their link is closed: long enough that a call is under way, too short for anybody to notice.
+const SWALLOWED: Duration = Duration::from_millis(200);
+
+/// F12: replies swallowed and their link closed, so that what ran is sent again; then closed within a call, right behind it, and within its reply.
 pub(super) const REPLY_LOST: Inject = |scene| {
     Box::pin(async move {
+        for _ in 0..scene.scale.pick(8, 20) {
+            let at = scene.any_node();
+            let fault = scene.breaks(FaultKind::RepliesLost, &[at]);
+            link(scene, at).half_open(Direction::Down);
+            lasting(SWALLOWED).await;
+            // Whoever lost bytes is reset by that.
+            link(scene, at).heal();
+            scene.heals(fault);
+            scene.breathe().await;
+        }
         for _ in 0..scene.scale.pick(16, 60) {
             let (at, bytes) = (scene.any_node(), 1 + scene.rng.u64(..1500));
             let direction = if scene.rng.bool() { Direction::Up } else { Direction::Down };

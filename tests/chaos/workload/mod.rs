@@ -323,17 +323,12 @@ struct LogPage {
     entries: Vec<Box<RawValue>>,
 }
 
-/// The older epochs of a log with the last number of each that is still part of it, as Redis keeps them (`DELIVERY`, key `s`, field `l`): a later
-/// restart may have lost more than the one that ended an epoch.
+/// The older epochs of a log, each with the last number of it that the next one took over, as Redis keeps them (`DELIVERY`, key `s`, field `l`).
 async fn lineage(session: &Session, redis: &RedisServer) -> Vec<(Epoch, Seq)> {
     let marks = redis.cli(&["HGET", &format!("wp:{{{}}}:s", session.id), "l"]).await;
-    let mut least = Seq(u64::MAX);
-    let mut lineage: Vec<(Epoch, Seq)> = Vec::new();
-    for mark in marks.split_whitespace().rev() {
+    let read = |mark: &str| {
         let (epoch, last) = mark.split_once('=').expect("epoch=last");
-        least = least.min(Seq(last.parse().expect("a number")));
-        lineage.push((Epoch(uuid(epoch)), least));
-    }
-    lineage.reverse();
-    lineage
+        (Epoch(uuid(epoch)), Seq(last.parse().expect("a number")))
+    };
+    marks.split_whitespace().map(read).collect()
 }
