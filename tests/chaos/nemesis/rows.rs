@@ -32,7 +32,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row { world: |_| doors(), ..row("F4", "storm of resets from clients", clients::RESETS) },
     Row {
         // What the small load leaves unread in its time has to be more than an outbox holds, or nobody is slow.
-        world: |scale| WorldOptions { narrow: true, ..doors() }.with("OUTBOX_BYTES", scale.pick("64KiB", "256KiB")),
+        world: |scale| {
+            WorldOptions { narrow: true, ..doors() }.with("OUTBOX_BYTES", scale.pick("64KiB", "256KiB"))
+        },
         shape: |shape, scale| Shape {
             habit: Habit { padding: 1500, ..patient(120) },
             rate: scale.pick(shape.rate, shape.rate / 3),
