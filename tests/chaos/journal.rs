@@ -71,11 +71,6 @@ impl Journal {
         self.0.keys.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Everything so far.
-    pub(crate) fn lines(&self) -> Vec<Happening> {
-        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Looks through everything so far.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&[Happening]) -> T) -> T {
         look(&self.0.lines.lock().unwrap_or_else(PoisonError::into_inner))

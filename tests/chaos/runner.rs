@@ -242,8 +242,8 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     scene.crowd.disperse().await;
     scene.findings.extend(scene.world.panics());
     let terms = setting.terms(baseline);
-    let lines = journal.lines();
-    let verdict = tokio::task::spawn_blocking(move || checker::check(&lines, &logs, &terms)).await;
+    let judge = move || journal.look(|lines| checker::check(lines, &logs, &terms));
+    let verdict = tokio::task::spawn_blocking(judge).await;
     let verdict = verdict.expect("the checker ends, it does not panic");
     Outcome { verdict, findings: scene.findings, remarks: scene.remarks, took: begun.elapsed(), baseline }
 }

@@ -71,8 +71,8 @@ pub(crate) fn markdown(plan: &Plan, results: &[(&'static Row, Outcome)]) -> Stri
     }
     page.push_str(
         "| | fault | acked | lost | told lost (sent again) | twice | reordered | silent gaps | phantoms | resets | \
-         noticed after | heal to first entry (p50 / p99 / max) | remarks | |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+         noticed after | heal to first entry (p50 / p99 / max) | back in (p99 / max) | ghosts (max) | remarks | |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for (row, outcome) in results {
         let _ = writeln!(page, "| {} |", cells(row, outcome).join(" | "));
@@ -112,6 +112,8 @@ fn cells(row: &Row, outcome: &Outcome) -> Vec<String> {
             seconds(quantile(heal, 0.99)),
             seconds(heal.max())
         ),
+        format!("{} / {}", seconds(quantile(&counts.resume, 0.99)), seconds(counts.resume.max())),
+        seconds(Some(counts.ghost).filter(|ghost| !ghost.is_zero())),
         outcome.remarks.join("; "),
         if outcome.holds() { "holds".to_owned() } else { "**does not hold**".to_owned() },
     ]

@@ -189,7 +189,8 @@ impl Session {
     pub(super) fn read(&self, cut: Cut, Most { entries: limit, bytes: most }: Most) -> Page {
         let mut bytes = 0;
         let mut fits = |entry: &&Entry| {
-            let room = bytes < most;
+            // The first comes whatever it measures.
+            let room = bytes == 0 || bytes < most;
             bytes += entry.record.stored().len();
             room
         };

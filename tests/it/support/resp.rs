@@ -54,7 +54,11 @@ pub fn encode(command: &[&str]) -> Vec<u8> {
     out
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Reply> {
+/// Reads one reply.
+///
+/// # Errors
+/// When the connection ends, or what comes is not RESP.
+pub async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Reply> {
     let mut line = String::new();
     stream.read_line(&mut line).await?;
     let line = line.trim_end_matches("\r\n");

@@ -49,3 +49,9 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
         Err(_) => panic!("waited {DEADLINE:?} in vain for {what}"),
     }
 }
+
+/// Lets time pass where that is the fault itself: clocks that are not ours (the kernel's, a peer's patience) have to run out, or must not.
+/// Never to wait for something to have happened.
+pub async fn let_pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}

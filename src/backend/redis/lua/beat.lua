@@ -7,15 +7,18 @@
 
 local s = open()
 if not s then return {} end
-local lost, till = {}, s.now + tonumber(ARGV[4])
-for i = 6, #ARGV, 2 do
-  local seat = redis.call('HGET', KEYS[3], ARGV[i])
-  if seat and string.match(seat, '^%d+') == ARGV[i + 1] then
-    redis.call('ZADD', KEYS[4], 'XX', till, ARGV[i])
+local till, who, leases, lost = s.now + tonumber(ARGV[4]), {}, {}, {}
+for i = 6, #ARGV, 2 do who[#who + 1] = ARGV[i] end
+local seats = #who > 0 and redis.call('HMGET', KEYS[3], unpack(who))
+for i, participant in ipairs(who) do
+  if seats[i] and string.match(seats[i], '^%d+') == ARGV[i * 2 + 5] then
+    leases[#leases + 1] = till
+    leases[#leases + 1] = participant
   else
-    lost[#lost + 1] = (i - 4) / 2
+    lost[#lost + 1] = i
   end
 end
+if #leases > 0 then redis.call('ZADD', KEYS[4], 'XX', unpack(leases)) end
 reap(s, tonumber(ARGV[5]), { s.host })
 redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', s.now)
 trim(s)

@@ -3,8 +3,8 @@
 -- ARGV 3 `<entries> <ms> <bytes>`: an entry is kept while it is one of the newest so many, and while it is younger than that, unless
 --        the log takes more memory than that: then the newest so many are all that is kept.
 --
--- Time stamps rise with the numbers, so the first young entry is found by halving: a look costs about 2 microseconds, and there are at
--- most 20 of them, each 64th entry or with a beat.
+-- Time stamps rise with the numbers, so the first young entry is found by halving: at most 20 looks of 4 microseconds. Only a log
+-- with more young entries than the number is weighed, which takes 10 microseconds for each MiB.
 
 -- The number and the time stamp of the first entry from a number on.
 local function look(from)
