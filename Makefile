@@ -3,7 +3,17 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: help run test contract differential clients sdk chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
+# Of `make chaos`: smoke or full; a seed (the clock's, if none); rows such as F1,F17 (all, if none); messages a second; seconds of F40;
+# anything, to keep the histories of rows that hold; what cargo builds with (empty: a debug build).
+CHAOS ?= full
+CHAOS_SEED ?=
+CHAOS_ROWS ?=
+CHAOS_RATE ?=
+CHAOS_MIX ?=
+CHAOS_KEEP ?=
+CHAOS_CARGO ?= --release
+
+.PHONY: help run test contract differential chaos teeth clients sdk chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +25,7 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
+	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 	$(MAKE) --no-print-directory sdk
 
@@ -25,6 +36,16 @@ contract: ## the backend contract over memory and Redis
 differential: ## random sequences on a real Redis and on the model (DIFFERENTIAL_SEED=… replays, DIFFERENTIAL_TIMES=… searches longer)
 	scripts/install-test-deps.sh
 	cargo test --locked --test differential
+
+chaos: ## breaks everything and counts, some 20 minutes; the whole matrix goes into docs/DELIVERY.md (CHAOS_SEED=… CHAOS_ROWS=F1,F17)
+	scripts/install-test-deps.sh
+	@CHAOS=$(CHAOS) CHAOS_SEED=$(CHAOS_SEED) CHAOS_ROWS=$(CHAOS_ROWS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_MIX=$(CHAOS_MIX) \
+		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md \
+		cargo test --locked $(CHAOS_CARGO) --test chaos the_fault_matrix_holds -- --nocapture
+
+teeth: ## five builds broken on purpose, each of which the chaos checker must catch; a green one fails (part of `make test`)
+	scripts/install-test-deps.sh
+	cargo test --locked --features sabotage --test chaos teeth
 
 clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against a running gateway
 	scripts/install-test-deps.sh

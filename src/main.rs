@@ -22,6 +22,10 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> ExitCode {
+    #[cfg(feature = "sabotage")]
+    if let Ok(name) = std::env::var("WATCHPARTY_SABOTAGE") {
+        assert!(watchparty::sabotage::choose(&name), "WATCHPARTY_SABOTAGE={name} names no break");
+    }
     // 2. Settings, before any port is bound.
     let (config, warnings) = match settings() {
         Ok(read) => read,
