@@ -53,5 +53,6 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// Lets time pass where that is the fault itself: clocks that are not ours (the kernel's, a peer's patience) have to run out, or must not.
 /// Never to wait for something to have happened.
 pub async fn let_pass(time: Duration) {
+    // Time passing is what is wanted: no outcome is decided by its end.
     tokio::time::sleep(time).await;
 }
