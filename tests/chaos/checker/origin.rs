@@ -7,9 +7,12 @@ use super::ledger::{Ledger, Told};
 use super::{Invariant, Verdict, Violation};
 use crate::happening::{Change, Digest, Entry, Kind, MonoUs, Participant, Repetition, What};
 
+/// One time that something was sent: since when, as what, with which words.
+type Sending = (MonoUs, Kind, Option<Digest>);
+
 /// What was sent in a session, and since when.
 struct Sent {
-    numbered: HashMap<(Participant, u64), Vec<(MonoUs, Kind, Option<Digest>)>>,
+    numbered: HashMap<(Participant, u64), Vec<Sending>>,
     keyed: HashMap<(Participant, Digest), MonoUs>,
     people: HashSet<Participant>,
 }
