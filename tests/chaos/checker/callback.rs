@@ -15,7 +15,7 @@ type Name = (Participant, Result<u64, Digest>);
 fn name(author: Option<Participant>, n: Option<u64>, payload: Option<Digest>) -> Option<Name> {
     // Without a payload it is a verb of the session: an application gets those as state.
     let payload = payload?;
-    Some((author?, n.map_or(Err(payload), Ok)))
+    Some((author?, n.ok_or(payload)))
 }
 
 pub fn check(ledger: &Ledger<'_>, verdict: &mut Verdict) {
