@@ -82,10 +82,14 @@ impl Gateway {
         let (film, effect) = match (apply(film.as_ref(), command, author, self.moment(session)), film) {
             (Outcome::Changed(next), _) => {
                 let effect = slot_effect(&next);
-                (next, Some(effect))
+                (next, effect)
             }
-            // It is said nevertheless: `n` stays without a hole, and everybody sees who wanted it.
-            (Outcome::Unchanged, Some(film)) => (film, None),
+            // It is said nevertheless: `n` stays without a hole, and everybody sees who wanted it. It compares all the same: said after
+            // another's `play`, a `pause` that found nothing to do before it would be last in the log, and the film would run on.
+            (Outcome::Unchanged, Some(film)) => {
+                let effect = Effect::SlotIs { name: SLOT.to_owned(), version: film.version };
+                (film, effect)
+            }
             (Outcome::Unchanged, None) => return Err(GatewayError::of(Code::Internal)),
             (Outcome::Refused(refusal), _) => {
                 return Err(Fault::because(Code::Conflict, refusal.to_string()).into());
@@ -102,7 +106,7 @@ impl Gateway {
             record: Record::new(EntryKind::Playback, draft.author, n, &film.to_json()),
             // Host, `control` and lock: a permission decided on an old record cannot land after a new one.
             if_version: Some(record.version),
-            effect,
+            effect: Some(effect),
         })
     }
 
