@@ -11,12 +11,13 @@ use watchparty::model::entry::{Entry, Epoch, Position, Seq};
 use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::participant::{DisplayName, Role};
 use watchparty::model::playback::media::{Media, MediaKind, MediaMs, RateMilli};
+use watchparty::model::playback::redate::rewrite;
 use watchparty::model::playback::report::PlayerStatus;
 use watchparty::model::playback::{Phase, Playback, Reason, Waiting};
 use watchparty::model::record::{EntryKind, Record};
 use watchparty::model::seat::Participant;
 use watchparty::model::session::{Control, SessionName};
-use watchparty::model::time::ClusterMs;
+use watchparty::model::time::{ClockName, ClusterMs};
 use watchparty::protocol::close::Ending;
 use watchparty::protocol::inbound::Kind;
 use watchparty::protocol::outbound::{self, Limits, Reset, SessionView, Slots, Status, Welcome};
@@ -137,8 +138,8 @@ fn encode(entry: &Entry) -> String {
     String::from_utf8(out.to_vec()).expect("JSON is UTF-8")
 }
 
-/// A film that plays, and the wait after it was moved.
-fn films() -> [(&'static str, String); 2] {
+/// A film that plays, the wait after it was moved, and the same film after a failover to a host whose clock is ten seconds behind.
+fn films() -> [(&'static str, String); 3] {
     let media = Media {
         kind: MediaKind::Url,
         src: "https://media.example/film.mp4".to_owned(),
@@ -156,6 +157,7 @@ fn films() -> [(&'static str, String); 2] {
         effective_at: at(48_180),
         actor: grace(),
         reason: Reason::Play,
+        clock: ClockName::of_branch("5f2a9c04d1e87b36"),
     };
     let waiting = Playback {
         version: 7,
@@ -170,7 +172,13 @@ fn films() -> [(&'static str, String); 2] {
     let film = |number, n, film: &Playback| {
         encode(&entry(EntryKind::Playback, number, Some(grace()), Some(n), &film.to_json()))
     };
-    [("playback", film(48, 13, &playing)), ("playback.waiting", film(49, 15, &waiting))]
+    let redated = rewrite(&playing, ClockName::of_branch("c81e03b7f49a6d25"), -10_000).expect("it plays");
+    let redated = Entry { ts: at(39_000), ..entry(EntryKind::Playback, 49, None, None, &redated.to_json()) };
+    [
+        ("playback", film(48, 13, &playing)),
+        ("playback.waiting", film(49, 15, &waiting)),
+        ("playback.clock", encode(&redated)),
+    ]
 }
 
 fn peers() -> Bytes {

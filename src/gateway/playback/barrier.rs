@@ -24,13 +24,13 @@ use crate::model::time::ClusterMs;
 use crate::protocol::peers;
 
 /// How often other nodes are told what changed about the people here, while nothing waits for it.
-const TELL: Duration = Duration::from_secs(2);
+pub(super) const TELL: Duration = Duration::from_secs(2);
 /// How often while a film waits: what gathers in between goes in one frame.
 const TELL_WAITING: Duration = Duration::from_millis(50);
 /// People in one frame; the others go with the next one.
 const TOLD_AT_ONCE: usize = 256;
 /// Rooms looked at, or told, at once.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 /// Nodes see the end of a wait in the same instant; each waits up to so long, so that most find it done.
 const JITTER_MS: u64 = 15;
 /// How long a node waits for the entry of a start it tried, before it looks again.
@@ -92,6 +92,7 @@ impl Gateway {
 
     fn see(self: &Arc<Self>, presence: &Arc<Presence>, film: Playback) {
         presence.watch().film(film);
+        self.redate_if_moved(presence);
         self.attend_if_waiting(presence);
     }
 

@@ -75,6 +75,11 @@ impl Watch {
         }
     }
 
+    /// The film's version, if it is so.
+    pub(super) fn is_film(&self, so: impl FnOnce(&Playback) -> bool) -> Option<u64> {
+        self.film.as_ref().filter(|film| so(film)).map(|film| film.version)
+    }
+
     /// The wait, if the film waits.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         self.film.as_ref().and_then(Playback::waiting)
@@ -235,8 +240,8 @@ mod tests {
     fn film(version: u64, phase: Phase) -> Playback {
         let media = Media { kind: MediaKind::Sample, src: "s".to_owned(), title: None, duration_ms: None };
         let (position, rate, actor) = (MediaMs(0), RateMilli::NORMAL, ParticipantId::new_random());
-        let (anchor, effective_at, reason) = (SINCE, SINCE, Reason::Seek);
-        Playback { version, phase, media, position, anchor, rate, effective_at, actor, reason }
+        let (anchor, effective_at, reason, clock) = (SINCE, SINCE, Reason::Seek, None);
+        Playback { version, phase, media, position, anchor, rate, effective_at, actor, reason, clock }
     }
 
     fn here(connection: u64, speaks: bool) -> Here {
