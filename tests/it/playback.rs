@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Connect, TestClient};
 use crate::support::node::{Cluster, Node};
+use crate::support::pair::Pair;
 use crate::support::redis_server::RedisServer;
 use crate::support::wait;
 
@@ -350,4 +351,60 @@ async fn a_wait_outlives_the_node_that_began_it() {
     let started = film(&mut ada).await;
     assert_eq!(started["reason"], "deadline", "the room opened while it waited");
     assert_eq!(number(&started["version"]), number(&waiting["version"]) + 1);
+}
+
+/// A film that plays on two nodes, after all of its viewers were ready.
+async fn play(host: &mut TestClient, ada: &mut TestClient) -> Value {
+    let waiting = wait_at_the_beginning(host, &mut [ada]).await;
+    host.send(ready(&waiting)).await;
+    ada.send(ready(&waiting)).await;
+    let playing = film(host).await;
+    assert_eq!((&playing["phase"], &film(ada).await), (&json!("playing"), &playing));
+    playing
+}
+
+#[tokio::test]
+async fn a_failover_to_a_host_whose_clock_is_off_moves_no_film() {
+    const AHEAD_S: i64 = -20;
+    let mut pair = Pair::start_apart(AHEAD_S).await;
+    let url = pair.url();
+    let nodes = [Node::start(&[("REDIS_URL", &url)]).await, Node::start(&[("REDIS_URL", &url)]).await];
+    let (session, mut host) = session(&nodes[0]).await;
+    let (mut ada, _) = member(&nodes[1], &session).await;
+    let playing = play(&mut host, &mut ada).await;
+    let before = clock(&mut host).await;
+    // The replica has it.
+    let (key, version) = (format!("wp:{{{session}}}:s"), playing["version"].to_string());
+    wait::until("the replica to have the film", || async {
+        let slot = pair.replica.cli(&["HGET", &key, "slot:playback"]).await;
+        slot.starts_with(&version).then_some(())
+    })
+    .await;
+    pair.primary.kill9();
+    pair.fail_over().await;
+
+    let entry = film_frame(&mut host).await;
+    assert_eq!(film_frame(&mut ada).await, entry, "both nodes tried, and one state is everybody's");
+    let told = entry["data"].clone();
+    assert_eq!(
+        (&entry["from"], &told["reason"], &told["phase"]),
+        (&Value::Null, &json!("clock"), &json!("playing"))
+    );
+    assert_eq!(number(&told["version"]), number(&playing["version"]) + 1);
+    assert_ne!(told["clock"], playing["clock"]);
+    for kept in ["position_ms", "rate", "media", "actor"] {
+        assert_eq!(told[kept], playing[kept]);
+    }
+    let moved = told["anchor_ms"].as_i64().unwrap() - playing["anchor_ms"].as_i64().unwrap();
+    // As exactly as a node reads a clock; how quick that was is the machine's.
+    assert!((moved - AHEAD_S * 1000).abs() < 2000, "{moved} {told} {playing}");
+    assert!(clock(&mut host).await < before, "the cluster's time is the new host's");
+
+    // What was decided since goes on from there, and nobody told the film a second time.
+    for node in &nodes {
+        node.wait_ready_is(200).await;
+    }
+    let paused = command(&mut host, &mut [&mut ada], json!({"type": "pause"})).await;
+    assert_eq!(number(&paused["version"]), number(&told["version"]) + 1);
+    assert_eq!(paused["clock"], told["clock"]);
 }
