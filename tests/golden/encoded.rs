@@ -21,7 +21,7 @@ use watchparty::model::time::{ClockName, ClusterMs};
 use watchparty::protocol::close::Ending;
 use watchparty::protocol::inbound::Kind;
 use watchparty::protocol::outbound::{self, Limits, Reset, SessionView, Slots, Status, Welcome};
-use watchparty::protocol::peers::{self, Connection, Peer, Peers};
+use watchparty::protocol::peers::{self, Connection, Listed, Peer, Peers};
 use watchparty::protocol::problem::{Code, Fault};
 
 /// 2026-01-01T00:00:00Z.
@@ -82,6 +82,18 @@ fn seated() -> [Participant; 2] {
             joined_at: at(2000),
         },
     ]
+}
+
+/// The host as a node knows who has reported, and the member as one who has not.
+fn listed() -> [Listed; 2] {
+    let (host, member) = (Some(reported()), Some(Peer::default()));
+    let [ada, grace] = seated();
+    [Listed::new(ada, host), Listed::new(grace, member)]
+}
+
+fn reported() -> Peer {
+    let status = Some(PlayerStatus::Ready);
+    Peer { status, drift_ms: Some(-7), rtt_ms: Some(80), ready: Some(7), ..Peer::default() }
 }
 
 fn entry(kind: EntryKind, number: u64, from: Option<ParticipantId>, n: Option<u64>, data: &str) -> Entry {
@@ -182,16 +194,14 @@ fn films() -> [(&'static str, String); 3] {
 }
 
 fn peers() -> Bytes {
-    let status = Some(PlayerStatus::Ready);
-    let there = Peer { status, drift_ms: Some(-7), rtt_ms: Some(80), ready: Some(7), ..Peer::default() };
     let gone = Peer { connection: Connection::Reconnecting, ..Peer::default() };
-    peers::encode(at(43_000), &Peers::from([(ada(), there), (grace(), gone)]))
+    peers::encode(at(43_000), &Peers::from([(ada(), reported()), (grace(), gone)]))
 }
 
 fn answers() -> [(&'static str, Bytes); 9] {
     #[derive(serde::Serialize)]
     struct Roster {
-        participants: Vec<Participant>,
+        participants: Vec<Listed>,
     }
     #[derive(serde::Serialize)]
     struct Refreshed {
@@ -209,7 +219,13 @@ fn answers() -> [(&'static str, Bytes); 9] {
         ("error.gap", outbound::error(Some("a1"), Some(9), &gap)),
         ("error.rate_limited", outbound::error(Some("a1"), Some(3), &limited)),
         ("reply.history", outbound::reply(Some("a9"), &outbound::entries(epoch(), Seq(42), &[chat()]))),
-        ("reply.participants", outbound::reply(Some("b1"), &Roster { participants: vec![member] })),
+        (
+            "reply.participants",
+            outbound::reply(
+                Some("b1"),
+                &Roster { participants: vec![Listed::new(member, Some(Peer::default()))] },
+            ),
+        ),
         ("reply.refresh", outbound::reply(Some("b3"), &Refreshed { expires_at: at(86_400_000) })),
         ("pong", outbound::pong(Some("b2"), &t0, at(43_000), at(43_001))),
     ]
@@ -244,7 +260,7 @@ fn welcome() -> Bytes {
         reason: None,
         last_n: 3,
         durability: "aof",
-        participants: &seated(),
+        participants: &listed(),
         participants_total: 2,
         host_id: ada(),
         slots: Slots(&[]),
@@ -261,7 +277,7 @@ fn reset() -> Bytes {
         session: view(),
         epoch: next_epoch(),
         head: Seq(40),
-        participants: &seated(),
+        participants: &listed(),
         participants_total: 2,
         host_id: ada(),
         slots: Slots(&[]),

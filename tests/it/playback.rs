@@ -339,6 +339,85 @@ async fn seeks_from_two_nodes_at_once_end_in_one_state() {
     }
 }
 
+/// A command of some kind; which, only the seed decides.
+fn any_command(random: &mut fastrand::Rng) -> Value {
+    let position = random.u64(0..120_000);
+    match random.u8(0..8) {
+        0 => load(),
+        1 | 2 => json!({"type": "play"}),
+        3 => json!({"type": "play", "data": {"position_ms": position}}),
+        4 | 5 => json!({"type": "pause"}),
+        6 => json!({"type": "seek", "data": {"position_ms": position}}),
+        _ => json!({"type": "rate", "data": {"rate": random.u64(1..=16) as f64 / 4.0}}),
+    }
+}
+
+/// Sends so many commands one after another and says who is ready whenever asked; how many were acked.
+async fn command_at_will(client: &mut TestClient, seed: u64, commands: u64) -> u64 {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut acked = 0;
+    for n in 1..=commands {
+        // What lost three races is given up, and its number goes to the next one.
+        let mut frame = any_command(&mut random);
+        frame["n"] = json!(acked + 1);
+        let answer = ask(client, frame).await;
+        match answer["type"].as_str() {
+            Some("ack") => acked += 1,
+            _ => assert_eq!(answer["data"]["code"], "conflict", "{n}: {answer}"),
+        }
+        let asks = client.seen();
+        let waiting = asks.iter().rev().find(|frame| frame["data"]["phase"] == "waiting").cloned();
+        client.keep(asks);
+        if let Some(waiting) = waiting.filter(|_| random.bool()) {
+            client.send(ready(&waiting["data"])).await;
+        }
+    }
+    acked
+}
+
+#[tokio::test]
+async fn any_interleaving_of_commands_from_three_nodes_ends_in_one_state() {
+    const COMMANDS: u64 = 25;
+    let redis = RedisServer::start().await;
+    let cluster = Cluster::start(3, &redis).await;
+    for seed in 1..=4u64 {
+        let (session, mut host) = session(&cluster.nodes[0]).await;
+        let (mut ada, _) = member(&cluster.nodes[1], &session).await;
+        let (mut bo, _) = member(&cluster.nodes[2], &session).await;
+        let first = command(&mut host, &mut [&mut ada, &mut bo], load()).await;
+        let acked = tokio::join!(
+            command_at_will(&mut host, seed, COMMANDS),
+            command_at_will(&mut ada, seed + 100, COMMANDS),
+            command_at_will(&mut bo, seed + 200, COMMANDS),
+        );
+        // The last word: nothing waits after it, so nothing comes by itself.
+        let last = ask(&mut host, json!({"type": "pause", "n": acked.0 + 1})).await;
+        assert_eq!(last["type"], "ack", "{last}");
+        let mut told = Vec::new();
+        for client in [&mut host, &mut ada, &mut bo] {
+            let mut films: Vec<Value> = Vec::new();
+            while films.last().is_none_or(|film| film["seq"] != last["data"]["seq"]) {
+                films.push(film_frame(client).await);
+            }
+            told.push(films);
+        }
+        assert!(told.iter().all(|films| *films == told[0]), "seed {seed}: everybody is told the same");
+        let mut before = first;
+        for film in &told[0] {
+            let (state, version) = (&film["data"], number(&before["version"]));
+            let next = number(&state["version"]) == version + 1;
+            assert!(next || *state == before, "seed {seed}: {state} after {before}");
+            before = state.clone();
+        }
+        let by_people = told[0].iter().filter(|film| !film["from"].is_null()).count() as u64;
+        assert_eq!(by_people, acked.0 + acked.1 + acked.2 + 1, "seed {seed}: what was acked was said, once");
+        for node in &cluster.nodes {
+            let (_late, welcome) = member(node, &session).await;
+            assert_eq!(welcome["slots"]["playback"], before, "seed {seed}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wait_outlives_the_node_that_began_it() {
     let redis = RedisServer::start().await;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -170,14 +171,24 @@ impl Gateway {
     }
 
     async fn tell(&self, presence: &Presence) {
+        let asks = presence.watch().asks();
+        if asks && !self.said_to_nodes(presence, peers::question(self.now())).await {
+            presence.watch().unasked();
+        }
         let news = presence.watch().news(TOLD_AT_ONCE);
         if news.is_empty() {
             return;
         }
-        let frame = peers::encode(self.now(), &news);
-        if let Err(error) = self.parts.backend.log.relay(presence.session, Relay { to: None, frame }).await {
-            tracing::debug!(%error, "other nodes were not told");
+        if !self.said_to_nodes(presence, peers::encode(self.now(), &news)).await {
             presence.watch().untold(&news);
         }
+    }
+
+    async fn said_to_nodes(&self, presence: &Presence, frame: Bytes) -> bool {
+        let said = self.parts.backend.log.relay(presence.session, Relay { to: None, frame }).await;
+        if let Err(error) = &said {
+            tracing::debug!(%error, "other nodes were not told");
+        }
+        said.is_ok()
     }
 }
