@@ -3,10 +3,20 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: help run test contract clients bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
+# Of `make chaos`: smoke or full; a seed (the clock's, if none); rows such as F1,F17 (all, if none); messages a second; seconds of F40;
+# anything, to keep the histories of rows that hold; what cargo builds with (empty: a debug build).
+CHAOS ?= full
+CHAOS_SEED ?=
+CHAOS_ROWS ?=
+CHAOS_RATE ?=
+CHAOS_MIX ?=
+CHAOS_KEEP ?=
+CHAOS_CARGO ?= --release
+
+.PHONY: help run test contract differential chaos teeth clients sdk chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## the gateway on http://localhost:8080, in memory; needs only the Rust toolchain (PORT=…, REDIS_URL=…)
 	@echo "WatchParty: http://localhost:$(PORT)/"
@@ -15,16 +25,44 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
+	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
+	$(MAKE) --no-print-directory sdk
 
 contract: ## the backend contract over memory and Redis
 	scripts/install-test-deps.sh
 	cargo test --locked --test contract
 
+differential: ## random sequences on a real Redis and on the model (DIFFERENTIAL_SEED=… replays, DIFFERENTIAL_TIMES=… searches longer)
+	scripts/install-test-deps.sh
+	cargo test --locked --test differential
+
+chaos: ## breaks everything and counts, some 20 minutes; the whole matrix goes into docs/DELIVERY.md (CHAOS_SEED=… CHAOS_ROWS=F1,F17)
+	scripts/install-test-deps.sh
+	@CHAOS=$(CHAOS) CHAOS_SEED=$(CHAOS_SEED) CHAOS_ROWS=$(CHAOS_ROWS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_MIX=$(CHAOS_MIX) \
+		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md \
+		cargo test --locked $(CHAOS_CARGO) --test chaos the_fault_matrix_holds -- --nocapture
+
+teeth: ## five builds broken on purpose, each of which the chaos checker must catch; a green one fails (part of `make test`)
+	scripts/install-test-deps.sh
+	cargo test --locked --features sabotage --test chaos teeth
+
 clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against a running gateway
 	scripts/install-test-deps.sh
 	cargo build --locked
 	tests/clients/run.sh
+
+sdk: ## the JavaScript SDK: its types, its tests under Node (some against a running gateway), its package and its size
+	scripts/install-test-deps.sh
+	cargo build --locked
+	sdk/test/run.sh
+
+chart: ## the Helm chart, k8s/, rules and dashboard, without a cluster; installs its tools under the target directory
+	cargo build --locked
+	tests/chart/run.sh
+
+k8s: ## writes k8s/ and the table of helm/README.md from the chart
+	tests/chart/run.sh --write
 
 bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
 
@@ -50,6 +88,7 @@ fmt: ## formats the code
 
 clippy: ## lints, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --features sabotage --bins --test chaos -- -D warnings
 
 tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy
@@ -57,8 +96,9 @@ tidy: ## floors, sizes, names and bans (part of `make test`)
 image: ## the container image, with docker
 	docker build --tag watchparty:dev .
 
-ci: ## what CI runs: format, lints, docs and every test, tidy among them
+ci: ## what CI runs: format, lints, docs, every test (tidy among them) and the chart's checks
 	cargo fmt --all --check
 	$(MAKE) --no-print-directory clippy
 	$(MAKE) --no-print-directory docs
 	$(MAKE) --no-print-directory test
+	$(MAKE) --no-print-directory chart

@@ -14,7 +14,7 @@ awk '
       if ($i ~ /^ignored/) skipped += $(i - 1)
     }
   }
-  /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
+  /^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ { passed += $1; failed += $3; skipped += $5 }
   END {
     printf "%d passed, %d failed", passed, failed
     if (skipped > 0) printf ", %d skipped", skipped

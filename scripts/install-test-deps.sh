@@ -22,8 +22,8 @@ has python3 || want python3 "a WebSocket client that is not ours"
 if ! has python3 || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
   want python3-venv "a WebSocket client that is not ours"
 fi
-has node || want nodejs "a WebSocket client that is not ours"
-has npm || want npm "a WebSocket client that is not ours"
+has node || want nodejs "the SDK, and a WebSocket client that is not ours"
+has npm || want npm "the SDK, and a WebSocket client that is not ours"
 
 if [ "${#missing[@]}" -eq 0 ]; then
   exit 0

@@ -22,6 +22,8 @@ pub mod hub;
 pub mod metrics;
 pub mod model;
 pub mod protocol;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;

@@ -32,8 +32,12 @@ pub(super) const PUBLIC_URL: Setting = Setting::open(
     Form::Other("an http or https origin without a path, such as https://watch.example.org"),
     "The base of share links and socket addresses; unset, the request's own host is used.",
 );
-pub(super) const WEB: Setting =
-    Setting::open("WEB", Preset::Text("true"), Form::Flag, "Serve the start page.");
+pub(super) const WEB: Setting = Setting::open(
+    "WEB",
+    Preset::Text("true"),
+    Form::Flag,
+    "Serve the start page and the SDK (`/sdk/index.js`).",
+);
 pub(super) const READY_REQUIRES_BACKEND: Setting = Setting::open(
     "READY_REQUIRES_BACKEND",
     Preset::Text("true"),

@@ -4,6 +4,9 @@
 //! themselves, and every message of a session keeps the order it came in. A call whose outcome is unknown is repeated with what can
 //! be recognised when repeated, until `DEADLINE`; what cannot is answered `unavailable`, because it may or may not be in the log.
 
+#[cfg(feature = "sabotage")]
+mod sabotaged;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -315,6 +318,8 @@ impl Gateway {
         let deadline = batch.first().map_or_else(Instant::now, |item| item.since) + DEADLINE;
         let publishes: Vec<Publish> = batch.iter().filter_map(Item::ready).cloned().collect();
         let repeatable = publishes.iter().all(|publish| publish.dedup != Dedup::None);
+        #[cfg(feature = "sabotage")]
+        let batch = self.ack_if_sabotaged(batch);
         match self.call(session, &publishes, deadline, repeatable).await {
             Ok(results) => {
                 for (item, published) in batch.into_iter().zip(results) {

@@ -108,7 +108,7 @@ impl Gateway {
             while encoder.len() < outbox.pull_bytes().max(1)
                 && let Some(entry) = entries.next()
             {
-                let epoch = page.history.epoch_after(at.seq).unwrap_or(at.epoch);
+                let epoch = page.history.epoch_of_next(at);
                 encoder.push(epoch, entry);
                 at = Position { epoch, seq: entry.seq };
             }

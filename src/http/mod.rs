@@ -25,6 +25,7 @@ pub mod problem;
 pub mod rate_limit;
 pub mod request_id;
 pub mod router;
+pub mod sdk;
 pub mod sessions;
 pub mod shape;
 pub mod socket;

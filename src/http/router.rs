@@ -5,8 +5,8 @@ use axum::routing::{any, delete, get, patch, post};
 
 use super::rate_limit::limited;
 use super::{
-    Edge, clock, events, health, ice, layers, messages, metrics, openapi, participants, problem, sessions,
-    socket, token, web,
+    Edge, clock, events, health, ice, layers, messages, metrics, openapi, participants, problem, sdk,
+    sessions, socket, token, web,
 };
 use crate::backend::limiter::Scope::{Connect, Create, Join, Lookup, Publish};
 use crate::protocol::problem::Code;
@@ -56,7 +56,10 @@ fn metrics_routes() -> Router<Edge> {
 }
 
 fn web_routes() -> Router<Edge> {
-    Router::new().route("/", get(web::start)).route("/s/{id}", get(web::share))
+    Router::new()
+        .route("/", get(web::start))
+        .route("/s/{id}", get(web::share))
+        .route("/sdk/{*module}", get(sdk::module))
 }
 
 fn finish(routes: Router<Edge>, edge: &Edge) -> Router {

@@ -193,6 +193,11 @@ impl Outbox {
             return Delivery::Lagging;
         }
         if self.is_full(&state, run.bytes.len()) {
+            #[cfg(feature = "sabotage")]
+            if crate::sabotage::is(crate::sabotage::Break::DropOnFull) {
+                state.cursor = Some(run.end);
+                return Delivery::Sent;
+            }
             // Its task waits for the socket and will see the flag once it has drained.
             self.set_lagging(&mut state, true);
             return Delivery::Lagging;

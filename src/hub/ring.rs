@@ -92,13 +92,25 @@ impl Ring {
         }
         let skip = usize::try_from(cursor.seq.next().0 - oldest.seq.0).unwrap_or(usize::MAX);
         let mut bytes = 0;
-        let mut wanted = |(_, entry): &&(Epoch, Entry)| {
+        let mut wanted = |(_, entry): &(Epoch, Entry)| {
             let room = bytes < budget.max(1) && last.is_none_or(|last| entry.seq <= last);
             bytes += entry.record.stored().len();
             room
         };
-        let entries: Vec<_> = self.items.iter().skip(skip).take_while(&mut wanted).cloned().collect();
+        let told = self.told_until(cursor, end);
+        let under = |(index, (epoch, entry)): (usize, &(Epoch, Entry))| {
+            (if index < told { cursor.epoch } else { *epoch }, entry.clone())
+        };
+        let items = self.items.iter().enumerate().skip(skip);
+        let entries: Vec<_> = items.take_while(|(_, item)| wanted(item)).map(under).collect();
         if entries.is_empty() { Pull::UpToDate } else { Pull::Entries(entries) }
+    }
+
+    /// Up to which item a listener at `cursor` has been told of the epoch, or of a later one: `welcome` names the newest, which all before it is
+    /// part of, and nobody is sent back to an older one.
+    fn told_until(&self, cursor: Position, end: Position) -> usize {
+        let begins = self.items.iter().position(|(epoch, _)| *epoch == cursor.epoch);
+        begins.unwrap_or(if cursor.epoch == end.epoch { self.items.len() } else { 0 })
     }
 
     /// Whether a cursor is on the past of this room. A number alone does not say so: after a lost tail it means another entry.
@@ -226,6 +238,23 @@ mod tests {
             "who is about to end gets nothing after its last entry"
         );
         assert!(matches!(ring.after(at(50), usize::MAX, Some(Seq(50))), Pull::UpToDate));
+    }
+
+    #[test]
+    fn who_was_welcomed_to_the_newest_epoch_is_not_sent_back_to_an_older_one() {
+        let (old, new) = (Epoch::new_random(), Epoch::new_random());
+        let mut ring = ring(old, 5);
+        ring.adopt(new);
+        let under = |ring: &Ring, epoch, seq| {
+            let cursor = Position { epoch, seq: Seq(seq) };
+            let Pull::Entries(entries) = ring.after(cursor, usize::MAX, None) else { panic!("entries") };
+            entries.into_iter().map(|(epoch, entry)| (epoch, entry.seq.0)).collect::<Vec<_>>()
+        };
+        // A resume from before the turn, welcomed after it: before anything was said under the new epoch, and when something was.
+        assert_eq!(under(&ring, new, 3), [(new, 4), (new, 5)]);
+        ring.push(new, entry(6));
+        assert_eq!(under(&ring, new, 3), [(new, 4), (new, 5), (new, 6)]);
+        assert_eq!(under(&ring, old, 4), [(old, 5), (new, 6)], "who was there is told where it begins");
     }
 
     #[test]

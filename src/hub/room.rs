@@ -1,5 +1,8 @@
 //! A room as its shard knows it: the position, the listeners, and the rule that keeps them in step.
 
+#[cfg(feature = "sabotage")]
+mod sabotaged;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 
@@ -192,9 +195,13 @@ impl Live {
         if page.history.continuity(self.at) != Continuity::Holds {
             return Step::Ask(self.at);
         }
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Break::NoBackfill) {
+            return self.declare_in_step(&page.history);
+        }
         for entry in page.entries {
             if entry.seq == self.at.seq.next() {
-                let epoch = page.history.epoch_after(self.at.seq).unwrap_or(self.at.epoch);
+                let epoch = page.history.epoch_of_next(self.at);
                 self.push(epoch, entry);
             }
             if !self.consequences.is_empty() {

@@ -85,9 +85,23 @@ impl History {
         }
     }
 
-    /// The epoch that begins right after `seq`, if one does: a reader passing it must be told.
+    /// The epoch under which a reader at `at` gets the next entry: the one they know, or a later one that begins there. Who was told of an epoch
+    /// before they had all of its past is not sent back to an older one.
     #[must_use]
-    pub fn epoch_after(&self, seq: Seq) -> Option<Epoch> {
+    pub fn epoch_of_next(&self, at: Position) -> Epoch {
+        let age = |epoch: Epoch| self.lineage.iter().rposition(|(old, _)| *old == epoch);
+        match self.epoch_after(at.seq) {
+            Some(next)
+                if at.epoch != self.epoch && age(next).is_none_or(|next| Some(next) > age(at.epoch)) =>
+            {
+                next
+            }
+            _ => at.epoch,
+        }
+    }
+
+    /// The epoch that begins right after `seq`, if one does.
+    fn epoch_after(&self, seq: Seq) -> Option<Epoch> {
         // Two restarts without an entry between them share a number: the newest one counts.
         let at = self.lineage.iter().rposition(|(_, last)| *last == seq)?;
         Some(self.lineage.get(at + 1).map_or(self.epoch, |(epoch, _)| *epoch))
@@ -131,6 +145,17 @@ mod tests {
             log.continuity(Position { epoch: Epoch::new_random(), seq: Seq(0) }),
             Continuity::UnknownEpoch
         );
+    }
+
+    #[test]
+    fn epochs_are_told_forwards_only() {
+        let (a, b) = (Epoch::new_random(), Epoch::new_random());
+        let log = history(9, 1, &[(a, 5), (b, 7)]);
+        let next = |epoch, seq| log.epoch_of_next(Position { epoch, seq: Seq(seq) });
+        assert_eq!([next(a, 4), next(a, 5), next(b, 7)], [a, b, log.epoch]);
+        // Welcomed to a later epoch with some of its past still to come.
+        assert_eq!([next(b, 5), next(b, 6)], [b, b]);
+        assert_eq!([next(log.epoch, 5), next(log.epoch, 7)], [log.epoch, log.epoch]);
     }
 
     #[test]

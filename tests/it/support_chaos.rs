@@ -217,3 +217,41 @@ async fn a_server_that_is_not_there_is_a_reset() {
     assert_reset(&mut connect(&proxy).await).await;
     proxy.wait_open(0).await;
 }
+
+/// A connection that says the word by which Redis is asked for announcements, and one that does not.
+async fn listener_and_other(proxy: &ChaosProxy) -> (TcpStream, TcpStream) {
+    let (mut listener, mut other) = (connect(proxy).await, connect(proxy).await);
+    assert_eq!(echo(&mut listener, b"SSUBSCRIBE a").await.unwrap(), b"SSUBSCRIBE a");
+    assert_eq!(echo(&mut other, b"EVALSHA").await.unwrap(), b"EVALSHA");
+    (listener, other)
+}
+
+#[tokio::test]
+async fn only_connections_that_listen_are_cut() {
+    let (proxy, _echo) = echo_behind_proxy().await;
+    let (mut listener, mut other) = listener_and_other(&proxy).await;
+    proxy.cut_listeners();
+    assert_reset(&mut listener).await;
+    assert_eq!(echo(&mut other, b"on").await.unwrap(), b"on");
+    let mut late = connect(&proxy).await;
+    assert_eq!(echo(&mut late, b"HELLO 3").await.unwrap(), b"HELLO 3");
+    late.write_all(b"SSUBSCRIBE b").await.unwrap();
+    assert_reset(&mut late).await;
+    proxy.heal();
+    let (_listener, _other) = listener_and_other(&proxy).await;
+}
+
+#[tokio::test]
+async fn only_connections_that_listen_are_deafened() {
+    let (proxy, _echo) = echo_behind_proxy().await;
+    let (mut listener, mut other) = listener_and_other(&proxy).await;
+    proxy.deafen_listeners();
+    let before = proxy.bytes(Direction::Down);
+    listener.write_all(b"PING").await.unwrap();
+    swallowed(&proxy, Direction::Down, before + 4).await;
+    assert_eq!(echo(&mut other, b"on").await.unwrap(), b"on");
+    // A stream with a hole is never mended.
+    proxy.heal();
+    assert_reset(&mut listener).await;
+    assert_eq!(echo(&mut other, b"still").await.unwrap(), b"still");
+}

@@ -39,6 +39,7 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("telemetry", 1),
     ("model", 0),
     ("config", 0),
+    ("sabotage", 0),
 ];
 
 /// Imports on one floor that are allowed: `http` mounts `ws`; the composition root drains, the verbs start it; settings

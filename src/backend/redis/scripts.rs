@@ -86,6 +86,8 @@ impl Script {
             Flags::Reads => "#!lua flags=no-writes",
         };
         let code = format!("{shebang}\n{}", parts.join("\n"));
+        #[cfg(feature = "sabotage")]
+        let code = crate::sabotage::script(&code);
         let hash = redis::Script::new(&code).get_hash().to_owned();
         Self { command, flags, code, hash }
     }

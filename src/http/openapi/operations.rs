@@ -253,4 +253,8 @@ pub const OPERATIONS: &[Operation] = &[
         path: "/s/{id}", id: "getSharePage", summary: "Where a share link leads.",
         answer: (200, "A page", Content::Text("text/html")), faults: &[SessionNotFound], ..CALL
     },
+    Operation {
+        path: "/sdk/{*module}", id: "getSdkModule", summary: "A module of the JavaScript SDK: import index.js.",
+        answer: (200, "A module", Content::Text("text/javascript")), faults: &[NotFound], ..CALL
+    },
 ];

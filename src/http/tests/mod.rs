@@ -113,6 +113,27 @@ async fn what_is_not_there_is_a_problem() {
 }
 
 #[tokio::test]
+async fn the_sdk_is_served_as_it_is() {
+    let answer = fetch(&app(), "/sdk/index.js").await;
+    assert_eq!((answer.status(), answer.header("content-type")), (200, "text/javascript; charset=utf-8"));
+    assert_eq!(
+        (answer.header("cache-control"), answer.header("x-content-type-options")),
+        ("no-cache", "nosniff")
+    );
+    assert_eq!(answer.body, include_bytes!("../../../sdk/index.js"));
+    for path in [
+        "/sdk/README.md",
+        "/sdk/package.json",
+        "/sdk/",
+        "/sdk",
+        "/sdk/%2e%2e/Cargo.toml",
+        "/sdk/..%2fCargo.toml",
+    ] {
+        assert_eq!(fetch(&app(), path).await.code(), "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_is_not_there_names_those_that_are() {
     let app = app();
     for (method, path, allow) in [
@@ -386,7 +407,7 @@ async fn events_are_never_held_back_by_a_compressor() {
 #[tokio::test]
 async fn each_listener_serves_its_own() {
     let public = router::public(&edge([("ADMIN_ADDR", "127.0.0.1:9"), ("WEB", "false")]));
-    for path in ["/metrics", "/", "/sdk/x.js", &format!("/s/{ID}")] {
+    for path in ["/metrics", "/", "/sdk/index.js", &format!("/s/{ID}")] {
         assert_eq!(fetch(&public, path).await.code(), "not_found", "{path}");
     }
     assert_eq!(fetch(&public, "/health/ready").await.status(), 200);

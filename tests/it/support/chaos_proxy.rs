@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,7 +28,10 @@ const CHUNK: usize = 16 * 1024;
 /// felt by the sender and not hidden in the proxy.
 const HELD_BYTES: usize = 1024 * 1024;
 
-/// What the kernel holds for a line of limited rate.
+/// The word by which a connection asks Redis for announcements. One split over two reads is missed; nobody sends it so.
+const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
+
+/// What the kernel holds for a narrow line, or one of limited rate.
 const THIN_BUFFER: u32 = 16 * 1024;
 
 /// The two ways through the proxy.
@@ -53,8 +56,19 @@ struct Lane {
     slice: Option<usize>,
     /// Bytes per second.
     rate: Option<u64>,
+    /// The connection is reset.
+    cut: bool,
     /// Bytes until the connection that carries the last of them is closed; once.
     close_after: Option<Arc<AtomicU64>>,
+}
+
+/// A fate for the connections of Redis that carry announcements, told from others by the word `SUBSCRIBE` in what they sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Listeners {
+    #[default]
+    Served,
+    Deaf,
+    Cut,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -64,6 +78,10 @@ struct Plan {
     generation: u64,
     /// The one connection, by its number, to which nothing of what the server says gets through.
     deaf: Option<u64>,
+    /// What becomes of connections that subscribed to something, and of those that will.
+    listeners: Listeners,
+    /// New connections take little from the server before it feels that nobody reads.
+    narrow: bool,
     up: Lane,
     down: Lane,
 }
@@ -129,9 +147,17 @@ impl ChaosProxy {
         self.addr.port()
     }
 
-    /// All faults end and new connections are welcome; connections that lost bytes are reset.
+    /// All faults end and new connections are welcome; connections that lost bytes are reset. A narrow proxy stays narrow.
     pub fn heal(&self) {
-        self.change(|plan| *plan = Plan { generation: plan.generation, ..Plan::default() });
+        self.change(|plan| {
+            *plan = Plan { generation: plan.generation, narrow: plan.narrow, ..Plan::default() };
+        });
+    }
+
+    /// From now on connections keep a small receive buffer towards the server: one that is not read from is felt there after kilobytes
+    /// instead of megabytes.
+    pub fn narrow(&self) {
+        self.change(|plan| plan.narrow = true);
     }
 
     /// Resets (RST) every connection and, until [`ChaosProxy::heal`], every new one.
@@ -169,6 +195,16 @@ impl ChaosProxy {
     /// Swallows what the server says on one connection, named by its number in order of acceptance from 1; all others pass.
     pub fn deafen(&self, connection: u64) {
         self.change(|plan| plan.deaf = Some(connection));
+    }
+
+    /// Swallows what the server says on every connection that subscribed to something, now and later; all others pass.
+    pub fn deafen_listeners(&self) {
+        self.change(|plan| plan.listeners = Listeners::Deaf);
+    }
+
+    /// Resets every connection that subscribed to something, now and as soon as a new one does; all others pass.
+    pub fn cut_listeners(&self) {
+        self.change(|plan| plan.listeners = Listeners::Cut);
     }
 
     /// Stops reading one direction, or goes on; nothing is lost, the sender's buffers fill.
@@ -284,8 +320,11 @@ enum End {
 
 /// One connection, from its acceptance to its end.
 async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Receiver<Plan>, open: Open) {
-    let generation = plan.borrow_and_update().generation;
-    let thin = plan.borrow().down.rate.is_some();
+    let (generation, thin) = {
+        let plan = plan.borrow_and_update();
+        (plan.generation, plan.narrow || plan.down.rate.is_some())
+    };
+    let listens = AtomicBool::new(false);
     let Ok(mut server) = connect(target, thin).await else {
         return reset(&client);
     };
@@ -294,8 +333,8 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
     let end = {
         let (client_read, client_write) = client.split();
         let (server_read, server_write) = server.split();
-        let mut up = Pump::new(Direction::Up, plan.clone(), &open);
-        let mut down = Pump::new(Direction::Down, plan.clone(), &open);
+        let mut up = Pump::new(Direction::Up, plan.clone(), &open, &listens);
+        let mut down = Pump::new(Direction::Down, plan.clone(), &open, &listens);
         let both = async {
             tokio::try_join!(up.run(client_read, server_write), down.run(server_read, client_write))
         };
@@ -337,6 +376,8 @@ struct Pump<'a> {
     plan: watch::Receiver<Plan>,
     counts: &'a Counts,
     number: u64,
+    /// Whether this connection has asked to be told of something.
+    listens: &'a AtomicBool,
     held: VecDeque<(Instant, Vec<u8>)>,
     held_bytes: usize,
     /// The sender has ended its side.
@@ -346,7 +387,12 @@ struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    fn new(direction: Direction, mut plan: watch::Receiver<Plan>, open: &'a Open) -> Pump<'a> {
+    fn new(
+        direction: Direction,
+        mut plan: watch::Receiver<Plan>,
+        open: &'a Open,
+        listens: &'a AtomicBool,
+    ) -> Pump<'a> {
         plan.mark_changed();
         let Open(counts, number) = open;
         Pump {
@@ -354,6 +400,7 @@ impl<'a> Pump<'a> {
             plan,
             counts,
             number: *number,
+            listens,
             held: VecDeque::new(),
             held_bytes: 0,
             ended: false,
@@ -365,6 +412,9 @@ impl<'a> Pump<'a> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let lane = self.lane();
+            if lane.cut {
+                return Err(End::Reset);
+            }
             if lane.swallow {
                 self.forget_held();
             } else if self.holed {
@@ -391,7 +441,10 @@ impl<'a> Pump<'a> {
     fn lane(&mut self) -> Lane {
         let plan = self.plan.borrow_and_update();
         let mut lane = plan.lane(self.direction).clone();
-        lane.swallow |= self.direction == Direction::Down && plan.deaf == Some(self.number);
+        let listens = self.listens.load(Ordering::SeqCst);
+        let deaf = plan.deaf == Some(self.number) || listens && plan.listeners == Listeners::Deaf;
+        lane.swallow |= self.direction == Direction::Down && deaf;
+        lane.cut = listens && plan.listeners == Listeners::Cut;
         lane
     }
 
@@ -412,6 +465,9 @@ impl<'a> Pump<'a> {
             return;
         }
         counter(self.counts, self.direction).fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        if self.direction == Direction::Up && bytes.windows(SUBSCRIBE.len()).any(|word| word == SUBSCRIBE) {
+            self.listens.store(true, Ordering::SeqCst);
+        }
         if lane.swallow {
             self.holed = true;
             return;

