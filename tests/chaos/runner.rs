@@ -15,8 +15,8 @@ use crate::checker::{self, Level, Terms, Verdict};
 use crate::happening::{Happening, MonoUs, Repetition, What, Who};
 use crate::journal::Journal;
 use crate::nemesis::{ROWS, Row, Scale, Scene};
-use crate::support::lasting;
 use crate::support::redis_server::Aof;
+use crate::support::wait::let_pass;
 use crate::table;
 use crate::watching::Watch;
 use crate::workload::{Crowd, Shape};
@@ -47,7 +47,7 @@ pub(crate) struct Plan {
     named: Option<String>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "what a run is asked to be is no setting of the gateway")]
+#[expect(clippy::disallowed_methods, reason = "the settings of a test run, not of a gateway")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -224,7 +224,7 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     let crowd = Crowd::gather(world.addresses(), &setting.shape, &journal, setting.seed).await;
     let watch = Watch::over(world.places.iter().map(|place| place.node.addr()).collect(), journal.clone());
     // The load alone, for a measure of the machine and a log worth losing.
-    lasting(setting.scale.pick(Duration::from_secs(2), Duration::from_secs(4))).await;
+    let_pass(setting.scale.pick(Duration::from_secs(2), Duration::from_secs(4))).await;
     let baseline = journal.look(slowest_ack);
     let (rng, scale, mix) = (fastrand::Rng::with_seed(setting.seed ^ 1), setting.scale, setting.mix);
     let (remarks, findings) = (Vec::new(), Vec::new());
@@ -234,7 +234,7 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     scene.world.heal_network();
     scene.world.all_ready().await;
     // Everything works: what is said now is the first thing some of them hear.
-    lasting(setting.scale.pick(Duration::from_secs(1), Duration::from_secs(3))).await;
+    let_pass(setting.scale.pick(Duration::from_secs(1), Duration::from_secs(3))).await;
     let unsettled = scene.crowd.settle(SETTLE + slack(baseline) * 3).await;
     journal.note(What::Settled);
     scene.findings.extend(unsettled);

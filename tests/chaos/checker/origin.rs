@@ -7,12 +7,12 @@ use super::ledger::{Ledger, Told};
 use super::{Invariant, Verdict, Violation};
 use crate::happening::{Change, Digest, Entry, Kind, MonoUs, Participant, Repetition, What};
 
-/// One time that bytes went out: when, as what, with what content.
-type Attempt = (MonoUs, Kind, Option<Digest>);
+/// One time that something was sent: since when, as what, with which words.
+type Sending = (MonoUs, Kind, Option<Digest>);
 
 /// What was sent in a session, and since when.
 struct Sent {
-    numbered: HashMap<(Participant, u64), Vec<Attempt>>,
+    numbered: HashMap<(Participant, u64), Vec<Sending>>,
     keyed: HashMap<(Participant, Digest), MonoUs>,
     people: HashSet<Participant>,
 }
@@ -50,7 +50,7 @@ impl Sent {
         match (entry.author, entry.n, entry.payload) {
             (Some(author), Some(n), payload) => {
                 let attempts = self.numbered.get(&(author, n));
-                let is_it = |(at, kind, sent): &Attempt| {
+                let is_it = |(at, kind, sent): &(MonoUs, Kind, Option<Digest>)| {
                     in_time(at) && *sent == payload && (payload.is_none() || *kind == entry.kind)
                 };
                 attempts.is_some_and(|attempts| attempts.iter().any(is_it))

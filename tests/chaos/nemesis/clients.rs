@@ -7,7 +7,7 @@ use crate::asking::Question;
 use crate::happening::{FaultKind, What};
 use crate::journal;
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
-use crate::support::lasting;
+use crate::support::wait::let_pass;
 
 /// Bytes a second to a slow client: less than what is said.
 const SLOW: u64 = 4_000;
@@ -26,7 +26,7 @@ pub(super) const RESETS: Inject = |scene| {
         for _ in 0..scene.scale.pick(12, 40) {
             let at = scene.any_node();
             door(scene, at).reset_connections();
-            lasting(Duration::from_millis(200 + scene.rng.u64(..300))).await;
+            let_pass(Duration::from_millis(200 + scene.rng.u64(..300))).await;
         }
         scene.heals(fault);
     })
@@ -53,7 +53,7 @@ pub(super) const SLOW_READERS: Inject = |scene| {
 async fn watch_outboxes(scene: &Scene, seconds: u64) -> f64 {
     let mut most: f64 = 0.0;
     for _ in 0..seconds {
-        lasting(Duration::from_secs(1)).await;
+        let_pass(Duration::from_secs(1)).await;
         let node = &scene.world.places[0].node;
         let Some(page) = Question::get(node.addr(), "/metrics", None).text(Duration::from_secs(5)).await
         else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Inject, Scene};
 use crate::happening::FaultKind;
 use crate::support::chaos_proxy::{ChaosProxy, Direction};
-use crate::support::{lasting, wait};
+use crate::support::wait::{self, let_pass};
 
 fn link(scene: &Scene, at: usize) -> &ChaosProxy {
     &scene.world.places[at].link
@@ -65,11 +65,11 @@ const SWALLOWED: Duration = Duration::from_millis(200);
 /// F12: replies swallowed and their link closed, so that what ran is sent again; then closed within a call, right behind it, and within its reply.
 pub(super) const REPLY_LOST: Inject = |scene| {
     Box::pin(async move {
-        for _ in 0..scene.scale.pick(8, 20) {
+        for _ in 0..scene.scale.pick(8, 12) {
             let at = scene.any_node();
             let fault = scene.breaks(FaultKind::RepliesLost, &[at]);
             link(scene, at).half_open(Direction::Down);
-            lasting(SWALLOWED).await;
+            let_pass(SWALLOWED).await;
             // Whoever lost bytes is reset by that.
             link(scene, at).heal();
             scene.heals(fault);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::happening::{FaultId, FaultKind, What};
 use crate::journal::Journal;
-use crate::support::lasting;
+use crate::support::wait::let_pass;
 use crate::workload::{Crowd, Shape};
 use crate::world::{World, WorldOptions};
 
@@ -102,11 +102,11 @@ impl Scene {
 
     /// A break, a while, a heal.
     pub(crate) async fn for_a_while(&self, seconds: u64) {
-        lasting(Duration::from_secs(seconds)).await;
+        let_pass(Duration::from_secs(seconds)).await;
     }
 
     /// Time between two faults in which the load goes on: long enough for clients to come back and be struck again.
     pub(crate) async fn breathe(&self) {
-        lasting(self.scale.pick(Duration::from_secs(1), Duration::from_secs(3))).await;
+        let_pass(self.scale.pick(Duration::from_secs(1), Duration::from_secs(3))).await;
     }
 }

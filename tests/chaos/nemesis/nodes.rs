@@ -1,9 +1,10 @@
 //! Nodes die, stop in good order, and freeze.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Inject, Scene};
-use crate::happening::{FaultKind, Happening, MonoUs, What};
+use crate::happening::{Change, Entry, FaultKind, Happening, LeftBecause, MonoUs, What};
 use crate::support::wait;
 
 /// F1: a random node, again and again.
@@ -81,6 +82,21 @@ pub(super) const FREEZE: Inject = |scene| {
         for seconds in scene.scale.pick(vec![16], vec![30, 60]) {
             freeze_one(scene, seconds).await;
             scene.breathe().await;
+        }
+        let timeouts = scene.journal.look(|lines| {
+            let left = lines.iter().filter_map(|line| match line.what {
+                What::Receive(Entry {
+                    at, change: Some(Change::Left { because, participant, .. }), ..
+                }) => (because == LeftBecause::Timeout).then_some((at, participant.0)),
+                _ => None,
+            });
+            left.collect::<HashSet<_>>().len()
+        });
+        scene.remarks.push(format!("{timeouts} left by timeout"));
+        if timeouts == 0 {
+            scene
+                .findings
+                .push("nobody left by timeout: the node was not frozen for longer than a lease".to_owned());
         }
     })
 };

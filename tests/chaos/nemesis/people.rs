@@ -6,8 +6,8 @@ use super::{Inject, Scene};
 use crate::asking::Question;
 use crate::happening::FaultKind;
 use crate::journal::kicks;
-use crate::support::lasting;
 use crate::support::wait;
+use crate::support::wait::let_pass;
 use crate::workload::member::Habit;
 
 /// How long one question over HTTP may take.
@@ -22,7 +22,7 @@ pub(super) const JOIN_RACE: Inject = |scene| {
                 scene.crowd.admit(session, false, Habit::default());
             }
         }
-        lasting(Duration::from_millis(scene.rng.u64(50..400))).await;
+        let_pass(Duration::from_millis(scene.rng.u64(50..400))).await;
         super::nodes::kill_one(scene).await;
         scene.heals(fault);
         scene.crowd.all_have_come().await;

@@ -1,11 +1,8 @@
 //! What the chaos harness uses of the integration suite's support: processes, a Redis, nodes, a proxy, tokens, waiting.
 //!
-//! Its clients are left out: they panic when a connection fails, and here connections are made to fail. One thing is added, [`lasting`],
-//! because a fault is something that lasts.
+//! Its clients are left out: they panic when a connection fails, and here connections are made to fail.
 #![allow(dead_code, reason = "the support serves several test binaries")]
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "test support: a panic is the failure report")]
-
-use std::time::Duration;
 
 #[path = "../../it/support/api.rs"]
 pub mod api;
@@ -23,9 +20,3 @@ pub mod redis_server;
 pub mod resp;
 #[path = "../../it/support/wait.rs"]
 pub mod wait;
-
-/// A fault or a load lasts so long.
-pub async fn lasting(duration: Duration) {
-    // Time passing is what is wanted here: nothing is decided by its end, every outcome is waited for by a condition.
-    tokio::time::sleep(duration).await;
-}

@@ -18,7 +18,7 @@ use super::socket::{Given, Hello, Socket};
 use super::standing::Standing;
 use crate::happening::{Kind, Participant, Position, Seq};
 use crate::journal::{self, Voice, kind_of};
-use crate::support::lasting;
+use crate::support::wait::let_pass;
 
 /// Between two attempts to connect, doubled with each failure up to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -139,7 +139,7 @@ impl Member {
     async fn pause(&mut self, after: Duration) {
         let mut stage = self.stage.clone();
         tokio::select! {
-            () = lasting(after) => {}
+            () = let_pass(after) => {}
             () = self.death.cancelled() => {}
             _ = stage.wait_for(|stage| *stage == Stage::Over) => {}
         }

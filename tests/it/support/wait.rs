@@ -42,10 +42,11 @@ where
     }
 }
 
-/// Lets time pass, where that is the fault: nothing else may need it.
-pub async fn pass(duration: Duration) {
-    // The kernel and the node judge by their own clocks.
-    tokio::time::sleep(duration).await;
+/// Lets time pass where that is the fault itself: clocks that are not ours (the kernel's, a peer's patience) have to run out, or must not.
+/// Never to wait for something to have happened.
+pub async fn let_pass(time: Duration) {
+    // Time passing is what is wanted: no outcome is decided by its end.
+    tokio::time::sleep(time).await;
 }
 
 /// Awaits `future` under [`DEADLINE`], and panics with `what` past it.

@@ -118,7 +118,7 @@ impl Scene {
         let behind = options.behind.to_string();
         let settings = [("OUTBOX_BEHIND", behind.as_str())];
         let gateway = Gateway::start(options.gateway.gateway.as_deref(), &settings).await?;
-        let run = Run { number: fastrand::u32(..), began: std::time::Instant::now() };
+        let run = Run { number: fastrand::u32(..), began: Instant::now() };
         // Each round brings somebody new, and a seat is held for half a minute after its holder went.
         let seats = options.subscribers + 3 * options.rounds + 1;
         let host = gateway.api().create(seats).await?;
