@@ -13,7 +13,7 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk chart k8s bench bench-redis bench-idle docs fmt clippy tidy image ci
+.PHONY: help run test contract differential chaos teeth clients sdk chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,11 @@ bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECON
 	scripts/install-test-deps.sh
 	cargo bench --locked --profile dev --bench redis_idle
 
+# One build of both, so that they share what they depend on; the generator starts the gateway that lies beside it.
+bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
+
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
@@ -83,6 +88,7 @@ fmt: ## formats the code
 
 clippy: ## lints, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --features sabotage --bins --test chaos -- -D warnings
 
 tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy

@@ -126,7 +126,6 @@ export class Clock extends Emitter {
     const offset = (t1 - t0 + (t2 - t3)) / 2;
     const off = Math.abs(offset - this.#target) - rtt / 2 > OFF_MS;
     this.#strange = this.settled && off ? this.#strange + 1 : 0;
-    if (this.#strange === 1) return;
     if (this.#strange > 1) this.#restart();
     this.#samples = [...this.#samples, { at: t3, rtt, offset }].filter(({ at }) => t3 - at <= WINDOW_MS).slice(-WINDOW);
     this.#estimate();

@@ -315,20 +315,18 @@ export class Sync extends Emitter {
     this.#seeks += 1;
     this.#learn = false;
     this.#seeking = { at: this.#world.now() };
-    this.#echo('seeked');
     this.#player.seek(Math.max(0, position_ms));
   }
 
   #sought() {
     const now = this.#world.now();
     const seeking = this.#seeking;
-    const byHand = this.#byHand('seeked');
     if (seeking) {
       this.#seeking = null;
       this.#control.sought(now, now - seeking.at);
       this.#still = now + STILL_MS;
       this.#act();
-    } else if (byHand) this.#command(this.#party.seek(this.#player.positionMs()));
+    } else if (this.#byHand('seeked')) this.#command(this.#party.seek(this.#player.positionMs()));
   }
 
   #moving() {

@@ -8,6 +8,7 @@
 mod gateway;
 mod meter;
 mod plain;
+#[allow(clippy::unwrap_used, reason = "the support's way to fail is to panic")]
 #[path = "../../tests/redis_adapter/support.rs"]
 mod support;
 

@@ -25,6 +25,7 @@ const AT_ONCE: usize = 32;
 /// Beats and probes that are under way settle within two beats.
 const SETTLING: Duration = Duration::from_secs(10);
 
+#[expect(clippy::disallowed_methods, reason = "the size of a measurement is no setting of the gateway")]
 fn size(name: &str, preset: u64) -> u64 {
     std::env::var(name).map_or(preset, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
@@ -37,9 +38,9 @@ async fn create(node: &Node) -> (String, String) {
 }
 
 /// Does the same for each, some at once, in any order.
-async fn each<T, Made: Send + 'static>(all: Vec<T>, make: impl Fn(T) -> Made) -> Vec<Made::Output>
+async fn each<T, Made>(all: Vec<T>, make: impl Fn(T) -> Made) -> Vec<Made::Output>
 where
-    Made: Future<Output: Send>,
+    Made: Future<Output: Send> + Send + 'static,
 {
     let (mut under_way, mut done) = (JoinSet::new(), Vec::new());
     for one in all {

@@ -1,6 +1,44 @@
-//! Load for a WatchParty gateway; its scenarios come with the fan-out issue.
+//! Load for a WatchParty gateway: arguments, runtime, exit codes; nothing else.
+//!
+//! Exit: 0 objectives met, 99 missed (as k6 does), 2 wrong usage, 1 could not run or the run is void.
 
-fn main() {
-    eprintln!("loadtest: no scenario exists yet; see CHANGELOG.md");
-    std::process::exit(2);
+mod accounting;
+mod api;
+mod cli;
+mod client;
+mod frames;
+mod gateway;
+mod histogram;
+mod message;
+mod publisher;
+mod scenario;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Scenario};
+use scenario::Verdict;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One thread: a generator that used every core would measure how it steals them from the server.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let outcome = match cli.scenario {
+        Scenario::Slow(options) => runtime.block_on(scenario::slow::run(&options)),
+    };
+    match outcome {
+        Ok(Verdict::Pass) => ExitCode::SUCCESS,
+        Ok(Verdict::Missed) => ExitCode::from(99),
+        Ok(Verdict::Void) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("loadtest: {error:#}");
+    ExitCode::FAILURE
 }

@@ -81,6 +81,7 @@ pub struct Standing {
 ///
 /// - **Capacity is never exceeded**: `join` first frees seats whose lease ran out, then admits or refuses, in one step. It admits a
 ///   participant who holds a seat even to a full or locked session.
+/// - **No generation of a session is given twice**, whatever the store lost: after a restart or promotion they go on from its clock.
 /// - A new seat appends `participant.joined` `{id, name, color, role, joined_at}`; a seat taken over appends nothing, gets a newer
 ///   generation and has every node told by [`Deliver::replaced`](super::log::Deliver::replaced).
 /// - **One host**: when the host's seat goes (lease, leave, kick), the longest-seated participant becomes host in the same step, told by

@@ -9,7 +9,7 @@ use super::session::SessionRecord;
 use super::time::ClusterMs;
 
 /// Counts the times seats of a session were taken. A connection may write only under the generation it joined with: a node that
-/// was frozen while its participant came back elsewhere holds an older one and is `stale`.
+/// was frozen while its participant came back elsewhere holds an older one and is `stale`. They rise, with holes where the store restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
 

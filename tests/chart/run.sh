@@ -12,6 +12,8 @@ python=${CARGO_TARGET_DIR:-$root/target}/chart/python/bin/python
 "$root/scripts/install-chart-tools.sh"
 if ! "$python" -c 'import helm_python, kubernetes_validate, promql_parser, yaml' 2>/dev/null; then
   echo "SKIPPED the whole chart: the packages of tests/chart/requirements.txt could not be had from PyPI" >&2
+  [ "$#" -eq 0 ] || exit 1
+  echo "0 passed, 0 failed, 1 skipped"
   exit 0
 fi
 export PYTHONDONTWRITEBYTECODE=1

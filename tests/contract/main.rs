@@ -60,6 +60,7 @@ macro_rules! suite {
                 epochs:
                     an_epoch_is_told_before_its_first_entry,
                     a_beat_begins_an_epoch_too,
+                    seats_of_an_epoch_are_beyond_those_of_the_one_before,
                     an_ended_session_begins_no_epoch,
                     an_empty_batch_is_no_write;
                 effects:

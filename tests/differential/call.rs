@@ -9,7 +9,7 @@ use watchparty::backend::membership::{Beat, JoinRefusal, JoinRequest, Joined, St
 use watchparty::backend::{Backend, SessionSummary};
 use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::rate::Rate;
-use watchparty::model::seat::{Participant, Seat, Snapshot};
+use watchparty::model::seat::{Generation, Participant, Seat, Snapshot};
 use watchparty::model::session::{NewSession, SessionRecord};
 
 /// A bucket so slow that it does not fill while a test runs.
@@ -66,6 +66,20 @@ impl PartialEq for Failure {
 }
 
 impl Call {
+    /// The same call with a side's own generations.
+    pub(crate) fn with_generations(&self, own: impl Fn(Generation) -> Generation) -> Self {
+        let mut call = self.clone();
+        match &mut call {
+            Self::Publish(batch) => {
+                batch.iter_mut().filter_map(|one| one.generation.as_mut()).for_each(|one| *one = own(*one));
+            }
+            Self::Beat(seats, _) => seats.iter_mut().for_each(|seat| seat.generation = own(seat.generation)),
+            Self::Leave(seat) => seat.generation = own(seat.generation),
+            _ => {}
+        }
+        call
+    }
+
     /// Makes the call.
     pub(crate) async fn on(&self, backend: &Backend, session: SessionId) -> Answer {
         self.ask(backend, session).await.unwrap_or_else(|error| Answer::Failed(Failure(error)))

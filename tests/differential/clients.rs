@@ -19,6 +19,7 @@ use watchparty::model::session::{Control, SessionName, SessionPatch};
 
 use crate::call::{Answer, Call};
 use crate::cast::{self, LONG, NAMES, SLOTS, Who};
+use crate::comparison::Outcome;
 use crate::operation::{Change, Holding, Number, Operation, Saying, Version, Which};
 
 /// Bytes of a large text: three are more than `READ_BYTES`.
@@ -33,11 +34,20 @@ pub(crate) struct Clients {
     /// Everybody's last number in the log, as they were told; nobody counts too.
     counts: HashMap<Option<Who>, u64>,
     relays: usize,
+    /// Its creation was lost after people sat in it, and it was made once more under the same id, which no gateway does.
+    created_again: bool,
 }
 
 impl Clients {
     pub(crate) fn new(session: SessionId, capacity: u32) -> Self {
-        Self { session, capacity, seats: HashMap::new(), counts: HashMap::new(), relays: 0 }
+        Self {
+            session,
+            capacity,
+            seats: HashMap::new(),
+            counts: HashMap::new(),
+            relays: 0,
+            created_again: false,
+        }
     }
 
     /// The operation as a call; `None` for what happens to the store. `now` is the session as it is, if there is one.
@@ -92,13 +102,19 @@ impl Clients {
         })
     }
 
-    /// Takes note of an answer.
-    pub(crate) fn learn(&mut self, operation: &Operation, call: &Call, answer: &Answer) {
+    /// Takes note of an answer. A seat is never given twice, whatever the store lost: two connections that hold the same could not be told
+    /// apart, and one of them would be told that the other's words are its own, repeated.
+    pub(crate) fn learn(&mut self, operation: &Operation, call: &Call, answer: &Answer) -> Outcome {
         match (operation, call, answer) {
             (Operation::Join { who, .. }, _, Answer::Joined { seat, last_n, .. }) => {
-                self.seats.entry(*who).or_default().push(*seat);
+                let seats = self.seats.entry(*who).or_default();
+                if seats.contains(seat) && !self.created_again {
+                    return Err(format!("{who:?} was given {:?} before", seat.generation));
+                }
+                seats.push(*seat);
                 self.counts.insert(Some(*who), *last_n);
             }
+            (_, Call::Create(_), Answer::Created(_)) => self.created_again = !self.seats.is_empty(),
             (_, Call::Publish(batch), Answer::Published(answers)) => {
                 for (publish, answer) in batch.iter().zip(answers) {
                     self.learn_count(publish, *answer);
@@ -106,6 +122,7 @@ impl Clients {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn learn_count(&mut self, publish: &Publish, answer: Published) {

@@ -74,7 +74,7 @@ impl Comparison<'_> {
         match self.clients.call(operation, now.as_ref(), head) {
             Some(call) => {
                 let answer = self.both(&call).await?;
-                self.clients.learn(operation, &call, &answer);
+                self.clients.learn(operation, &call, &answer)?;
                 if operation.lapses() {
                     self.lead.tick().await;
                     self.model.tick().await;
@@ -108,9 +108,11 @@ impl Comparison<'_> {
 
     /// Makes one call on both sides and gives the answer they agree on.
     pub(crate) async fn both(&mut self, call: &Call) -> Result<Answer, Broken> {
-        let ours = call.on(&self.lead.backend(), self.session).await;
-        let theirs = call.on(&self.model.backend(), self.session).await;
         let [our_plain, their_plain] = &mut self.plain;
+        let our_call = call.with_generations(|name| our_plain.named(name));
+        let ours = our_call.on(&self.lead.backend(), self.session).await;
+        let their_call = call.with_generations(|name| their_plain.named(name));
+        let theirs = their_call.on(&self.model.backend(), self.session).await;
         let ours = our_plain.answer(call, ours).map_err(|broken| format!("the store: {broken}"))?;
         let theirs = their_plain.answer(call, theirs).map_err(|broken| format!("the model: {broken}"))?;
         same("answer", &ours, &theirs).map_err(|broken| format!("{call:?}\n{broken}"))?;

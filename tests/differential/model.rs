@@ -35,8 +35,15 @@ impl Model {
         Self { backend, memory, ear, kept: Vec::new() }
     }
 
+    /// Turns the clock on by the least that a restart takes.
+    fn turn_clock(&self) {
+        let clock = &self.backend.clock;
+        clock.correct(Duration::from_millis(clock.now().0 + 1), Duration::ZERO);
+    }
+
     /// Restarts with what it was when `survived` operations were done.
     pub(crate) fn go_back(&mut self, session: SessionId, survived: usize) {
+        self.turn_clock();
         self.kept.truncate(survived);
         self.memory.restart(session, self.kept.last().expect("the first mark is always there"));
     }
@@ -60,11 +67,11 @@ impl Store for Model {
     }
 
     async fn tick(&self) {
-        let clock = &self.backend.clock;
-        clock.correct(Duration::from_millis(clock.now().0 + 1), Duration::ZERO);
+        self.turn_clock();
     }
 
     async fn promote(&mut self, session: SessionId) {
+        self.turn_clock();
         self.memory.restart(session, &self.memory.keep(session));
     }
 

@@ -1,6 +1,7 @@
-//! An answer without what may differ between two stores that agree: random epochs, clocks, and how much more than promised a log keeps.
+//! An answer without what may differ between two stores that agree: random epochs, clocks (and generations, which begin at
+//! the clock when the store restarted), and how much more than promised a log keeps.
 //!
-//! Nothing is dropped unlooked at. Epochs are named in the order in which a side showed them; an entry's time stamp must be the same wherever
+//! Nothing is dropped unlooked at. Epochs and generations are named in the order in which a side showed them; an entry's time stamp must be the same wherever
 //! that side shows the entry, and later entries must not be earlier; a page must be the contiguous run that was asked for; a log must keep at least what
 //! it was told to.
 
@@ -12,7 +13,7 @@ use watchparty::model::entry::{Entry, Epoch, Seq};
 use watchparty::model::history::History;
 use watchparty::model::id::ParticipantId;
 use watchparty::model::record::{EntryKind, Record};
-use watchparty::model::seat::{Participant, Snapshot};
+use watchparty::model::seat::{Generation, Participant, Snapshot};
 use watchparty::model::session::SessionRecord;
 use watchparty::model::time::ClusterMs;
 
@@ -33,6 +34,7 @@ pub(crate) struct Plain {
     /// Entries the log was told to keep.
     keep: usize,
     epochs: Vec<Epoch>,
+    generations: Vec<Generation>,
     times: BTreeMap<Seq, ClusterMs>,
     /// Since when people sit, as last shown.
     seated: BTreeMap<ParticipantId, ClusterMs>,
@@ -40,7 +42,13 @@ pub(crate) struct Plain {
 
 impl Plain {
     pub(crate) fn new(keep: usize) -> Self {
-        Self { keep, epochs: Vec::new(), times: BTreeMap::new(), seated: BTreeMap::new() }
+        Self {
+            keep,
+            epochs: Vec::new(),
+            generations: Vec::new(),
+            times: BTreeMap::new(),
+            seated: BTreeMap::new(),
+        }
     }
 
     /// The store lost what came after `head`: those numbers will be given again.
@@ -52,8 +60,18 @@ impl Plain {
     pub(crate) fn answer(&mut self, call: &Call, answer: Answer) -> Result<Answer, Broken> {
         Ok(match answer {
             Answer::Created(record) => Answer::Created(self.record(record)?),
-            Answer::Joined { seat, snapshot, last_n, resumed } => {
+            Answer::Joined { mut seat, snapshot, last_n, resumed } => {
+                if !self.generations.contains(&seat.generation) {
+                    self.generations.push(seat.generation);
+                }
+                seat.generation = self.generation(seat.generation);
                 Answer::Joined { seat, snapshot: self.snapshot(snapshot)?, last_n, resumed }
+            }
+            Answer::Beat(mut beat) => {
+                for seat in &mut beat.lost {
+                    seat.generation = self.generation(seat.generation);
+                }
+                Answer::Beat(beat)
             }
             Answer::Published(mut answers) => {
                 for answer in &mut answers {
@@ -82,7 +100,11 @@ impl Plain {
     }
 
     pub(crate) fn heard(&mut self, heard: Heard) -> Result<Heard, Broken> {
-        let Heard::Announced(Announcement { epoch, first, ts, records }) = heard else { return Ok(heard) };
+        let Announcement { epoch, first, ts, records } = match heard {
+            Heard::Announced(announcement) => announcement,
+            Heard::Replaced(who, newest) => return Ok(Heard::Replaced(who, self.generation(newest))),
+            other => return Ok(other),
+        };
         let entries = records.into_iter().enumerate().map(|(at, record)| {
             let entry = Entry { seq: first.plus(at), ts, record };
             self.entry(entry).map(|entry| entry.record)
@@ -98,6 +120,18 @@ impl Plain {
             self.epochs.len() - 1
         });
         Epoch::parse(&format!("00000000-0000-4000-8000-{:012}", at + 1)).expect("an epoch")
+    }
+
+    /// A generation's name: the first one given is 1. One that never was given is its own.
+    fn generation(&self, generation: Generation) -> Generation {
+        let at = self.generations.iter().position(|known| *known == generation);
+        at.map_or(generation, |at| Generation(at as u64 + 1))
+    }
+
+    /// The generation with a name, or a name nobody has.
+    pub(crate) fn named(&self, Generation(name): Generation) -> Generation {
+        let at = name.checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| self.generations.get(at)).copied().unwrap_or(Generation(name))
     }
 
     /// What the log says of itself, with the oldest number that it had to keep.

@@ -127,3 +127,25 @@ async fn a_torn_transaction_does_not_come_back_at_the_second_start() {
     node.live().await;
     assert_eq!(node.texts_of_log(session).await, ["acked"]);
 }
+
+/// A join that was lost with the tail has a connection still. If its generation were given again, two connections could not be told apart: one's
+/// words would be taken for the other's, repeated.
+#[tokio::test]
+async fn a_seat_that_was_lost_is_not_given_again() {
+    let mut world = World::durable().await;
+    let node = world.node().await;
+    let (session, who) = (world.session(&node).await, ParticipantId::new_random());
+    world.redis.aof_rewritten().await;
+    let before = world.redis.aof_tail().metadata().unwrap().len();
+    let lost = node.join(session, who, LEASE).await.unwrap().seat;
+    world.redis.crash().await;
+    let whole = world.redis.aof_tail().metadata().unwrap().len();
+    assert_eq!(world.redis.cut_aof_tail(whole - before), whole - before);
+    world.redis.restart().await;
+    node.live().await;
+
+    let seat = node.join(session, who, LEASE).await.unwrap().seat;
+    assert_ne!(seat.generation, lost.generation);
+    assert_eq!(node.publish(session, numbered(lost, 1)).await, Published::Refused(Refusal::Stale));
+    assert!(matches!(node.publish(session, numbered(seat, 1)).await, Published::Accepted(_)));
+}

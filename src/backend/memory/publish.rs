@@ -14,7 +14,7 @@ impl Session {
         if self.over() {
             return vec![Published::Refused(Refusal::NoSession); batch.len()];
         }
-        self.fence();
+        self.fence(now);
         self.repeats.forget(now);
         let mut effect_before = false;
         let mut answer = |publish: &Publish| {

@@ -14,6 +14,9 @@ use crate::model::record::{EntryKind, Record};
 use crate::model::seat::{Generation, Participant, Profile, Seat};
 use crate::model::time::ClusterMs;
 
+/// Generations that one millisecond has room for: more than joins that a Redis runs in it. As in `redis/lua/fence.lua`.
+const GENERATIONS_PER_MS: u64 = 16;
+
 /// Who sits where.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seats {
@@ -63,6 +66,11 @@ impl Seats {
         }
     }
 
+    /// The store restarted: seats that were taken and lost may have connections still, so theirs are not given again.
+    pub(super) fn pass_lost(&mut self, now: ClusterMs) {
+        self.taken = self.taken.max(now.0.saturating_mul(GENERATIONS_PER_MS));
+    }
+
     /// Seats whose lease runs.
     pub(super) fn count(&self, now: ClusterMs) -> u32 {
         let live = self.held.values().filter(|held| held.lease_until > now).count();
@@ -105,7 +113,7 @@ impl Session {
         if self.over() {
             return Err(JoinRefusal::NoSession);
         }
-        self.fence();
+        self.fence(now);
         self.reap(now);
         let participant = request.participant;
         let resumed = self.seats.get(participant).is_some();
@@ -144,7 +152,7 @@ impl Session {
         if self.over() || !self.seats.holds(seat.participant, seat.generation) {
             return;
         }
-        self.fence();
+        self.fence(now);
         self.seats.remove(seat.participant);
         self.replace_host(now);
         self.tell_left(seat.participant, "left", now);
@@ -155,7 +163,7 @@ impl Session {
         if self.over() {
             return Beat { head: None, lost: seats.to_vec() };
         }
-        self.fence();
+        self.fence(now);
         let mut lost = Vec::new();
         for seat in seats {
             match self.seats.get_mut(seat.participant) {

@@ -133,7 +133,7 @@ impl Session {
     }
 
     /// The first step of everything that writes: after a restart, a new epoch begins, and the lineage says how much of the old one survived.
-    pub(super) fn fence(&mut self) {
+    pub(super) fn fence(&mut self, now: ClusterMs) {
         if !std::mem::take(&mut self.restarted) {
             return;
         }
@@ -141,6 +141,7 @@ impl Session {
         let forgotten = self.lineage.len().saturating_sub(LINEAGE_KEPT);
         self.lineage.drain(..forgotten);
         self.epoch = Epoch::new_random();
+        self.seats.pass_lost(now);
     }
 
     /// Models a restart or promotion of the store with this state as what survived: the whole state, if nothing was lost, or an earlier

@@ -70,3 +70,18 @@ pub(crate) async fn an_empty_batch_is_no_write(harness: &Harness) {
     assert_eq!(party.batch(&[]).await, []);
     assert_eq!(history(&party).await, before);
 }
+
+pub(crate) async fn seats_of_an_epoch_are_beyond_those_of_the_one_before(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let old = party.join(party.host).await.seat;
+    harness.promote(party.id).await;
+    accepted(&party.say(old, 1).await);
+    let new = party.join(party.host).await.seat;
+    // What was taken since and lost with the store's tail is in between.
+    assert!(new.generation.0 > old.generation.0 + 1_000_000, "{old:?}, then {new:?}");
+    assert_eq!(party.say(old, 2).await, refused(Refusal::Stale));
+    accepted(&party.say(new, 2).await);
+    assert_eq!(party.beat(&[old, new]).await.lost, [old]);
+    let next = party.guest().await.seat;
+    assert_eq!(next.generation.0, new.generation.0 + 1);
+}

@@ -42,17 +42,17 @@ where
     }
 }
 
+/// Lets time pass where that is the fault itself: clocks that are not ours (the kernel's, a peer's patience) have to run out, or must not.
+/// Never to wait for something to have happened.
+pub async fn let_pass(time: Duration) {
+    // Time passing is what is wanted: no outcome is decided by its end.
+    tokio::time::sleep(time).await;
+}
+
 /// Awaits `future` under [`DEADLINE`], and panics with `what` past it.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(DEADLINE, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {DEADLINE:?} in vain for {what}"),
     }
-}
-
-/// Lets time pass where that is the fault itself: clocks that are not ours (the kernel's, a peer's patience) have to run out, or must not.
-/// Never to wait for something to have happened.
-pub async fn let_pass(time: Duration) {
-    // Time passing is what is wanted: no outcome is decided by its end.
-    tokio::time::sleep(time).await;
 }

@@ -8,6 +8,8 @@
 -- the head that survived, and the log goes on under the new epoch. `close` writes back what changed, in one HSET.
 
 local LINEAGE = 8
+-- Generations that one millisecond has room for: more than joins that a Redis runs in it.
+local GENERATIONS = 16
 
 local function clock()
   local time = redis.call('TIME')
@@ -52,6 +54,9 @@ local function turn(s, head)
     put(s, 'l', table.concat(lineage, ' '))
     s.e, s.turned = ARGV[1], true
     put(s, 'e', s.e)
+    -- Seats may have been taken that were lost with the tail, and their connections may be there still: theirs are not given again.
+    local beyond = s.now * GENERATIONS
+    if tonumber(redis.call('HGET', KEYS[1], 'g')) < beyond then redis.call('HSET', KEYS[1], 'g', beyond) end
   end
   s.q = head
   redis.call('SPUBLISH', ARGV[2], 'w1 e ' .. s.e .. ' ' .. (s.q + 1) .. ' ' .. s.stamp .. '0 ')

@@ -1,0 +1,112 @@
+//! WebSocket frames as this client needs them (RFC 6455, 5.2): server frames taken off a buffer, client frames made.
+//!
+//! Pure. Not a library: the gateway sends whole, unmasked frames of text and control, and anything else is an error worth stopping for.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+/// What a server frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A message.
+    Text,
+    /// The end.
+    Close,
+    /// To be answered.
+    Ping,
+    /// An answer.
+    Pong,
+}
+
+/// A frame's payload is longer than anything a gateway sends.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// Takes the first whole frame off the buffer; `None` while it is not all there.
+///
+/// # Errors
+/// A frame that this gateway never sends.
+pub(crate) fn take(buffer: &mut BytesMut) -> anyhow::Result<Option<(Kind, Bytes)>> {
+    let Some([first, second]) = buffer.get(..2).map(|head| [head[0], head[1]]) else { return Ok(None) };
+    let kind = match first {
+        0x81 => Kind::Text,
+        0x88 => Kind::Close,
+        0x89 => Kind::Ping,
+        0x8a => Kind::Pong,
+        other => anyhow::bail!("a frame that begins with {other:#04x}"),
+    };
+    anyhow::ensure!(second & 0x80 == 0, "a masked frame from a server");
+    let (head, length) = match second {
+        126 => {
+            let Some(bytes) = buffer.get(2..4) else { return Ok(None) };
+            (4, u64::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+        }
+        127 => {
+            let Some(bytes) = buffer.get(2..10) else { return Ok(None) };
+            (10, u64::from_be_bytes(bytes.try_into()?))
+        }
+        short => (2, u64::from(short)),
+    };
+    anyhow::ensure!(length <= LONGEST, "a frame of {length} bytes");
+    let length = usize::try_from(length)?;
+    if buffer.len() < head + length {
+        buffer.reserve(head + length - buffer.len());
+        return Ok(None);
+    }
+    buffer.advance(head);
+    Ok(Some((kind, buffer.split_to(length).freeze())))
+}
+
+/// Appends a client frame. The mask is nothing, which is a mask: it keeps masking off the generator's bill.
+pub(crate) fn put(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+    out.push(match kind {
+        Kind::Text => 0x81,
+        Kind::Close => 0x88,
+        Kind::Ping => 0x89,
+        Kind::Pong => 0x8a,
+    });
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(short @ 0..=125), _) => out.push(0x80 | short),
+        (_, Ok(two)) => {
+            out.push(0x80 | 126);
+            out.extend(two.to_be_bytes());
+        }
+        _ => {
+            out.push(0x80 | 127);
+            out.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    out.extend([0; 4]);
+    out.extend(payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_taken_whole_however_they_arrive() {
+        for length in [0usize, 1, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let mut wire = Vec::new();
+            put(Kind::Text, &payload, &mut wire);
+            // As a server sends it: without the mask.
+            wire[1] &= 0x7f;
+            let head = wire.len() - length - 4;
+            wire.drain(head..head + 4);
+            let mut buffer = BytesMut::new();
+            let (last, most) = wire.split_last().expect("at least two bytes");
+            buffer.extend_from_slice(most);
+            assert_eq!(take(&mut buffer).expect("sound"), None, "{length}");
+            buffer.extend_from_slice(&[*last, 0x89]);
+            let (kind, got) = take(&mut buffer).expect("sound").expect("whole");
+            assert_eq!((kind, &got[..]), (Kind::Text, &payload[..]));
+            assert_eq!(&buffer[..], [0x89]);
+        }
+    }
+
+    #[test]
+    fn what_this_gateway_never_sends_is_an_error() {
+        for wire in [&[0x82, 0][..], &[0x01, 0], &[0x81, 0x80], &[0xc1, 0]] {
+            assert!(take(&mut BytesMut::from(wire)).is_err(), "{wire:?}");
+        }
+    }
+}
