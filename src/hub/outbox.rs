@@ -181,6 +181,10 @@ impl Outbox {
     pub fn deliver(&self, run: &Run) -> Delivery {
         let mut state = self.lock();
         let Some(cursor) = state.cursor else { return Delivery::Skipped };
+        if state.closing.is_some() {
+            // It has had its last entry: who was kicked must not get one more because their task was slow to close.
+            return Delivery::Skipped;
+        }
         if state.lagging {
             return Delivery::Lagging;
         }
@@ -206,10 +210,10 @@ impl Outbox {
         Delivery::Sent
     }
 
-    /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between).
+    /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between), or about to end.
     pub fn feed(&self, from: Position, run: &Run) -> bool {
         let mut state = self.lock();
-        if state.cursor != Some(from) || run.first != from.seq.next() {
+        if state.cursor != Some(from) || run.first != from.seq.next() || state.closing.is_some() {
             return false;
         }
         self.give(&mut state, run);

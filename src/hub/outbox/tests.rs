@@ -47,6 +47,21 @@ async fn only_the_next_run_is_delivered() {
 }
 
 #[tokio::test]
+async fn who_has_had_their_last_entry_gets_no_other() {
+    let (outbox, mut read, at) = listener(8, 8);
+    let kicked = Closing::Ours(crate::protocol::close::Ending::Kicked);
+    assert_eq!(outbox.deliver(&run(at.epoch, 11, 11)), Delivery::Sent);
+    outbox.finish_after(Seq(11), kicked);
+    // Their task has not closed yet.
+    assert_eq!(outbox.deliver(&run(at.epoch, 12, 12)), Delivery::Skipped);
+    assert!(!outbox.feed(Position { seq: Seq(11), ..at }, &run(at.epoch, 12, 12)));
+    read.try_recv().expect("welcome");
+    let got: Vec<_> = std::iter::from_fn(|| read.try_recv().ok()).collect();
+    assert_eq!(got, ["11-11"]);
+    assert_eq!(outbox.todo().closing, Some(kicked));
+}
+
+#[tokio::test]
 async fn past_its_bound_a_listener_lags_and_holds_no_more() {
     let (outbox, mut read, at) = listener(1, 2);
     let results: Vec<_> = (11..=14).map(|seq| outbox.deliver(&run(at.epoch, seq, seq))).collect();
