@@ -224,7 +224,7 @@ impl Live {
         self.at = history.position();
         self.lock_ring(|ring, at| ring.restart(at));
         for listener in &self.listeners {
-            listener.reset(self.at, frame);
+            listener.reset(history, frame);
         }
         self.catch_up()
     }

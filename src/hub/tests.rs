@@ -75,7 +75,6 @@ impl Scene {
         self.readers.push(read);
     }
 
-    #[expect(clippy::disallowed_methods, reason = "they end with the test's runtime")]
     fn run(&mut self) {
         self.tasks.drain(..).for_each(|task| drop(self.running.spawn(task.run())));
     }
