@@ -3,10 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::support::client::TestClient;
-use crate::support::node::{Cluster, Node};
+use crate::support::node::{Cluster, ClusterOptions, Node};
 use crate::support::party::{Guest, Party};
 use crate::support::redis_server::RedisServer;
 use crate::support::wait;
+
+/// Nodes that may be asked as often as it takes.
+async fn cluster(nodes: usize, redis: &RedisServer) -> Cluster {
+    let settings = &[("RATE_LIMIT_MESSAGES", "off")];
+    Cluster::start_with(nodes, redis, ClusterOptions { settings, ..ClusterOptions::default() }).await
+}
 
 /// `who`, as the `participants` that `client` asks for show them.
 async fn shown(client: &mut TestClient, who: &Guest) -> Value {
@@ -70,7 +76,7 @@ fn reported() -> Value {
 #[tokio::test]
 async fn lists_show_how_people_fare_whatever_node_they_are_on() {
     let redis = RedisServer::start().await;
-    let cluster = Cluster::start(3, &redis).await;
+    let cluster = cluster(3, &redis).await;
     let [first, second, third] = &cluster.nodes[..] else { panic!("three") };
     let party = Party::found(first, 10).await;
     let (mut host, _) = party.seat(first, &party.host()).await;
@@ -113,7 +119,7 @@ async fn lists_show_how_people_fare_whatever_node_they_are_on() {
 #[tokio::test]
 async fn who_lost_their_connection_is_shown_so_until_they_are_back() {
     let redis = RedisServer::start().await;
-    let cluster = Cluster::start(2, &redis).await;
+    let cluster = cluster(2, &redis).await;
     let party = Party::found(&cluster.nodes[0], 10).await;
     let (mut host, _) = party.seat(&cluster.nodes[0], &party.host()).await;
     let guest = party.guest();

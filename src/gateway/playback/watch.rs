@@ -62,6 +62,8 @@ pub(in crate::gateway) struct Watch {
     required: Option<Required>,
     /// Who has changed since the other nodes were told.
     changed: HashSet<ParticipantId>,
+    /// Those of them who went from here. A node hears its own words, too, and what it said before they went is on its way still.
+    left: HashSet<ParticipantId>,
     question: Question,
     /// Whether a task attends to the wait.
     pub(super) attended: bool,
@@ -132,6 +134,7 @@ impl Watch {
 
     /// A participant's connection came. Who had been missed is back.
     pub(in crate::gateway) fn arrived(&mut self, who: ParticipantId, here: Here) {
+        self.left.remove(&who);
         let before = self.mine.insert(who, Mine { here, report: Report::default(), ready: None });
         let known = before.is_some_and(|mine| mine.ready.is_some() || mine.report != Report::default());
         let silent = !here.speaks && self.waiting().is_some();
@@ -146,6 +149,7 @@ impl Watch {
             self.mine.remove(&who);
             self.remember(who, Peer { connection: Connection::Reconnecting, ..Peer::default() });
             self.changed.insert(who);
+            self.left.insert(who);
         }
     }
 
@@ -157,6 +161,7 @@ impl Watch {
         self.mine.remove(&participant);
         self.theirs.remove(&participant);
         self.changed.remove(&participant);
+        self.left.remove(&participant);
         if let Some(required) = &mut self.required {
             required.who.remove(&participant);
         }
@@ -184,10 +189,10 @@ impl Watch {
             self.tell_all();
         }
         for (participant, peer) in peers {
-            if !self.mine.contains_key(&participant) {
-                self.remember(participant, peer);
-            } else if peer.connection == Connection::Reconnecting {
-                self.changed.insert(participant);
+            match self.mine.contains_key(&participant) {
+                true if peer.connection == Connection::Reconnecting => drop(self.changed.insert(participant)),
+                false if !self.left.contains(&participant) => self.remember(participant, peer),
+                _ => {}
             }
         }
     }
@@ -198,6 +203,7 @@ impl Watch {
         let mut news = Peers::new();
         for participant in some {
             self.changed.remove(&participant);
+            self.left.remove(&participant);
             let away =
                 self.theirs.get(&participant).filter(|peer| peer.connection == Connection::Reconnecting);
             if let Some(peer) = self.of(participant).or(away.copied()) {
@@ -365,6 +371,22 @@ mod tests {
         watch.arrived(people[1], here(3, true));
         assert_eq!(tally(&watch), (0, 3));
         assert_eq!(watch.news(8), Peers::from([(people[1], Peer::default())]), "and the others are told");
+    }
+
+    #[test]
+    fn who_has_just_gone_is_not_brought_back_by_what_their_node_said_before() {
+        let (mut watch, people) = waiting();
+        watch.ready(people[1], ConnectionId(2), 4);
+        let said = watch.news(8);
+        assert_eq!(said[&people[1]], elsewhere(4));
+        watch.left(people[1], ConnectionId(2));
+        watch.heard(said);
+        assert_eq!((tally(&watch), watch.fares(people[1])), ((0, 2), AWAY));
+        let gone = watch.news(8);
+        assert_eq!(gone, Peers::from([(people[1], AWAY)]));
+        watch.heard(gone);
+        watch.heard(Peers::from([(people[1], elsewhere(4))]));
+        assert_eq!(tally(&watch), (1, 3), "on another node");
     }
 
     #[test]
