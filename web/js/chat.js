@@ -29,7 +29,10 @@ export function chat(room) {
   past(room, timeline);
 
   $('reply-drop').onclick = () => (reply(null), $('say').focus());
-  $('say').onkeydown = (event) => event.key === 'Escape' && asked && reply(null);
+  // Not the value of an expression: a handler that returns false undoes the key.
+  $('say').onkeydown = (event) => {
+    if (event.key === 'Escape' && asked) reply(null);
+  };
   $('say').oninput = () => typing.tell($('say').value !== '');
   $('compose').onsubmit = (event) => {
     event.preventDefault();

@@ -71,7 +71,10 @@ export function film({ party, video, banners, names }) {
   $('choose-sample').onclick = sample;
   $('empty-choose').onclick = $('choose').onclick = () => ($('choose-wrong').hidden = true, $('choose-box').showModal());
   $('choose-done').onclick = () => $('choose-box').close();
-  $('choose-file').onchange = ({ target }) => target.files[0] && void opened(target.files[0]);
+  $('choose-file').onchange = ({ target }) => {
+    if (target.files[0]) void opened(target.files[0]);
+    target.value = '';
+  };
   $('choose-url').onsubmit = (event) => {
     event.preventDefault();
     const src = event.target.elements.src.value.trim();

@@ -19,8 +19,10 @@ export function light({ party, sync }) {
     const off = Math.abs(drift ?? 0);
     const live = party.state === 'live';
     button.dataset.light = plays ? (off < GOOD_MS ? 'good' : off < FAIR_MS ? 'fair' : 'bad') : ['error', 'lagging'].includes(sync.status) ? 'bad' : 'idle';
-    const word = plays ? `${off < GOOD_MS ? 'in step' : off < FAIR_MS ? 'nearly' : 'out of step'} ${signed(drift ?? 0)}` : status(sync.status);
+    const word = plays ? (off < GOOD_MS ? 'in step' : off < FAIR_MS ? 'nearly' : 'out of step') : status(sync.status);
+    button.dataset.ms = plays ? 'yes' : 'no';
     write($('light-text'), live ? word : `offline · ${word}`);
+    write($('light-ms'), plays ? signed(drift ?? 0) : '');
   };
   button.onclick = () => sync.syncNow();
   const timer = setInterval(draw, DRAW_MS);

@@ -74,7 +74,7 @@ function fares({ connection, status: how, drift_ms, rtt_ms }) {
   if (connection === 'reconnecting') return 'reconnecting …';
   const parts = [status(how) || 'here'];
   if (how === 'playing' && drift_ms !== undefined && drift_ms !== null) parts.push(signed(drift_ms));
-  if (rtt_ms !== undefined && rtt_ms !== null) parts.push(`${Math.round(rtt_ms)} ms away`);
+  if (rtt_ms !== undefined && rtt_ms !== null) parts.push(`RTT ${Math.round(rtt_ms)} ms`);
   return parts.join(' · ');
 }
 

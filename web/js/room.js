@@ -59,7 +59,9 @@ export function open(seat, over) {
     for (const person of list) names.note(person);
     if (entry?.type === 'participant.updated') names.note(entry.data);
   });
-  party.on('session', show);
+  const title = () => party.session && show(party.session, party.line.state?.media);
+  party.on('session', title);
+  party.on('playback', title);
   const source = film({ party, video, banners, names });
   const sync = follow(party, new VideoPlayer(video));
   const room = { party, sync, video, seat, names, banners, network, mine, host };
@@ -90,9 +92,9 @@ async function token(seat, again) {
   }
 }
 
-function show(session) {
+function show(session, media) {
   write($('room-name'), session.name);
   document.title = `${session.name} · WatchParty`;
-  const words = [session.locked && 'locked', session.control === 'host' && 'only the host moves the film'].filter(Boolean);
-  write($('room-about'), words.length > 0 ? words.join(' · ') : 'everybody may move the film');
+  const rule = session.control === 'host' ? 'only the host moves the film' : 'everybody may move the film';
+  write($('room-about'), [media && (media.title || media.src), rule, session.locked && 'locked'].filter(Boolean).join(' · '));
 }
