@@ -63,11 +63,8 @@ pub async fn file(segments: RawPathParams, headers: HeaderMap) -> Result<Respons
     if !is_film(name) {
         return Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, FRESH)], *bytes).into_response());
     }
-    let whole = [
-        (CONTENT_TYPE, kind),
-        (CACHE_CONTROL, KEPT),
-        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-    ];
+    let whole =
+        [(CONTENT_TYPE, kind), (CACHE_CONTROL, KEPT), (ACCEPT_RANGES, HeaderValue::from_static("bytes"))];
     let asked = headers.get(RANGE).and_then(|range| range.to_str().ok());
     Ok(match byte_range::asked(asked, bytes.len()) {
         Asked::Whole => (whole, *bytes).into_response(),
@@ -160,9 +157,14 @@ mod tests {
                 let from = from.trim_end_matches("';");
                 let there = from.strip_prefix("./").map(|file| format!("js/{file}"));
                 let known = there.is_none_or(|file| FILES.iter().any(|(name, _)| *name == file));
-                assert!(known && (from.starts_with("./") || from == "/sdk/index.js"), "{name} imports {from}");
+                assert!(
+                    known && (from.starts_with("./") || from == "/sdk/index.js"),
+                    "{name} imports {from}"
+                );
             }
-            for markup in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+            for markup in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+            {
                 assert!(!code.contains(markup), "{name}: {markup}");
             }
         }

@@ -80,14 +80,31 @@ test('two on two replicas meet, talk, and watch', async () => {
   await ada.page.selectOption('#rate', '1');
   await grace.sees('#timeline', 'Ada set the speed to 1×');
 
-  await grace.says('The same frame on both. 🎬');
+  // Bo comes late, on a phone, and is where the others are.
+  const bo = await Person.arrive(chromium, 'Bo', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+  await bo.join(home.doors[0], room.path);
+  await bo.inside();
+  await bo.plays();
+  await inStep(bo, ada);
+  assert.equal((await ada.player()).paused, false, 'a joiner stops nobody');
+  await bo.sees('.message', 'Popcorn ready?');
+  await bo.says('On the train, but in the front row 🚃');
+  await ada.sees('.message', 'front row');
+  room.people.push(bo);
+
+  await grace.says('The same frame on all three. 🎬');
   await grace.page.click('#reactions button >> nth=0');
   await ada.shows('.bubble');
   await grace.page.fill('#say', 'and');
   await ada.sees('#typing', 'Grace is typing');
   await ada.sees('.person', /playing · [+−±]\d+ ms · RTT \d+ ms/);
+  await ada.sees('.person', /Bo[\s\S]*playing · [+−±]\d+ ms/);
+  await ada.page.mouse.move(2, 2);
+  await bo.page.click('#reactions button >> nth=4');
+  await ada.sees('.bubble', 'Bo');
   await ada.shot('room-dark');
   await grace.shot('room-light');
+  await bo.shot('phone-late');
   for (const one of room.people) one.content();
   for (const one of room.people) await one.go();
 });

@@ -74,7 +74,8 @@ async function cut({ party, network }, drop, outcome) {
   await live(party);
   const took = Math.round(performance.now() - since);
   const { recovered, head = before } = party.welcome ?? {};
-  write(outcome, recovered ? `Live ${took} ms after the network was back; ${head - before} missed entries caught up, none lost.` : `Live after ${took} ms, but the past could not be caught up.`);
+  const missed = head - before;
+  write(outcome, recovered ? `Live ${took} ms after the network was back; ${missed} missed ${missed === 1 ? 'entry' : 'entries'} caught up, none lost.` : `Live after ${took} ms, but the past could not be caught up.`);
   write(drop, `Drop my network for ${CUT_MS / 1000} s`);
   drop.disabled = false;
 }

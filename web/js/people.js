@@ -6,9 +6,12 @@ import { signed, status } from './words.js';
 
 /** @import { Room } from './room.js' */
 
+/** How often one's own state is looked at. */
+const DRAW_MS = 1_000;
+
 /** @param {Room} room */
 export function people(room) {
-  const { party, names } = room;
+  const { party, names, sync } = room;
   const place = $('people');
   /** @type {Map<string, ReturnType<typeof card>>} */
   const cards = new Map();
@@ -32,7 +35,9 @@ export function people(room) {
         cards.set(person.id, one);
         place.append(one.element);
       }
-      one.draw(person);
+      // One's own is known here before any node has heard of it.
+      const own = person.id === party.id && { status: sync.status, drift_ms: sync.drift, rtt_ms: party.clock.rtt };
+      one.draw({ ...person, ...own });
     }
   };
   names.self = room.seat.participant_id;
@@ -41,7 +46,9 @@ export function people(room) {
   };
   addEventListener('pointerdown', close);
   const offs = [party.on('participants', draw), party.on('host', draw), party.on('session', draw)];
+  const timer = setInterval(draw, DRAW_MS);
   return () => {
+    clearInterval(timer);
     removeEventListener('pointerdown', close);
     offs.forEach((off) => off());
   };

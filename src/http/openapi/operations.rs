@@ -255,7 +255,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/web/{*file}", id: "getPageFile", summary: "A file of the page; the sample film in ranges, too.",
-        answer: (200, "A file", Content::Text("text/javascript")), faults: &[NotFound], ..CALL
+        answer: (200, "A file", Content::Text("*/*")), faults: &[NotFound], ..CALL
     },
     Operation {
         path: "/sdk/{*module}", id: "getSdkModule", summary: "A module of the JavaScript SDK: import index.js.",
