@@ -5,6 +5,7 @@ import { connect, follow, VideoPlayer } from '/sdk/index.js';
 
 import { renew } from './api.js';
 import { Banners, connection } from './banners.js';
+import { call } from './call.js';
 import { chat } from './chat.js';
 import { controls } from './controls.js';
 import { $, write } from './elements.js';
@@ -67,7 +68,7 @@ export function open(seat, over) {
   const room = { party, sync, video, seat, names, banners, network, mine, host };
   connection(party, banners);
   source.ready(room);
-  const offs = [controls(room), waiting(room), light(room), hud(room), keys(room), people(room), chat(room), reactions(room), settings(room), invite(room)];
+  const offs = [controls(room), waiting(room), light(room), hud(room), keys(room), people(room), chat(room), reactions(room), call(room), settings(room), invite(room)];
 
   $('leave').onclick = () => party.leave();
   party.on('state', (state, why) => {

@@ -18,7 +18,7 @@ export const NETWORK = /WebSocket connection to|Failed to load resource|ERR_/;
 /** One browser for all contexts. */
 export function browser() {
   // Tests run as root in containers, where Chromium's sandbox cannot.
-  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--mute-audio'];
+  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--mute-audio', '--allow-loopback-in-peer-connection'];
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
 }
 
