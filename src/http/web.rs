@@ -81,7 +81,7 @@ pub async fn file(segments: RawPathParams, headers: HeaderMap) -> Result<Respons
 
 fn page() -> Response {
     let html = HeaderValue::from_static("text/html; charset=utf-8");
-    ([(CONTENT_TYPE, html), (CACHE_CONTROL, FRESH), (CONTENT_SECURITY_POLICY, POLICY)], PAGE).into_response()
+    ([(CONTENT_TYPE, html), (CONTENT_SECURITY_POLICY, POLICY)], PAGE).into_response()
 }
 
 fn text(value: &str) -> HeaderValue {

@@ -89,6 +89,8 @@ test('a host locks, removes, and hands over by leaving', async () => {
 
   await ada.page.click('#leave');
   await ada.sees('#over-title', 'You left');
+  await ada.page.click('#over-again');
+  await ada.shows('#join-form');
   await grace.sees('#timeline', 'Ada left');
   await grace.sees('.person', /Grace[\s\S]*host/);
   await eventually('Grace may move it now', async () => !(await grace.page.isDisabled('#toggle')));

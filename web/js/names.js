@@ -7,6 +7,9 @@ function hueOf(id) {
   return (sum * 137.5) % 360;
 }
 
+/** Where red, yellow, green, cyan, blue, magenta and red again stand on the circle that the style sheets use. */
+const OKLCH = [29, 110, 142, 195, 264, 328, 389];
+
 /** The hue of `#rrggbb`; lightness and strength stay the page's, so that a name can be read. @param {string} color */
 function hueOfColor(color) {
   const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
@@ -14,7 +17,9 @@ function hueOfColor(color) {
   if (least === most) return null;
   const part = most - least;
   const turn = most === red ? (green - blue) / part : most === green ? 2 + (blue - red) / part : 4 + (red - green) / part;
-  return (turn * 60 + 360) % 360;
+  const place = (turn + 6) % 6;
+  const [from, to] = [OKLCH[Math.floor(place)], OKLCH[Math.floor(place) + 1]];
+  return (from + (to - from) * (place % 1)) % 360;
 }
 
 export class Names {
