@@ -94,6 +94,7 @@ fmt: ## formats the code
 
 clippy: ## lints, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --features sabotage --bins --test chaos -- -D warnings
 
 tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy

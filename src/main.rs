@@ -23,9 +23,7 @@ fn main() -> ExitCode {
 
 fn serve() -> ExitCode {
     #[cfg(feature = "sabotage")]
-    if let Ok(name) = std::env::var("WATCHPARTY_SABOTAGE") {
-        assert!(watchparty::sabotage::choose(&name), "WATCHPARTY_SABOTAGE={name} names no break");
-    }
+    sabotaged();
     // 2. Settings, before any port is bound.
     let (config, warnings) = match settings() {
         Ok(read) => read,
@@ -40,6 +38,15 @@ fn serve() -> ExitCode {
             eprintln!("{error:#}");
             ExitCode::from(cli::EXIT_FAILED)
         }
+    }
+}
+
+/// In a test build only: what is to be broken, if anything.
+#[cfg(feature = "sabotage")]
+fn sabotaged() {
+    #[expect(clippy::disallowed_methods, reason = "it is no setting: a release must not know of it")]
+    if let Ok(name) = std::env::var("WATCHPARTY_SABOTAGE") {
+        assert!(watchparty::sabotage::choose(&name), "WATCHPARTY_SABOTAGE={name} names no break");
     }
 }
 

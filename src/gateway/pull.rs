@@ -89,7 +89,7 @@ impl Gateway {
     async fn put_back(self: &Arc<Self>, room: &Room, outbox: &Outbox, reason: ResetReason) {
         match self.read_reset(room.session, reason).await {
             Ok(Some((frame, history))) => {
-                outbox.reset(history.position(), &frame);
+                outbox.reset(&history, &frame);
                 self.parts.hub.interrupted(Some(room.session));
             }
             Ok(None) => outbox.finish(Closing::Ours(Ending::NoSession)),

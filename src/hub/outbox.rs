@@ -9,6 +9,10 @@
 //! join in the middle of a batch are the same case. Bounds are in frames and bytes; what arrives past them is not queued but left to
 //! the pull, so a listener never holds more than its bound and one run.
 
+mod outcome;
+
+pub use outcome::{Closing, Delivery, Todo};
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -25,44 +29,11 @@ use super::sink::Sink;
 use super::terms::Terms;
 use crate::metrics::label::SentKind;
 use crate::model::entry::{Position, Seq};
+use crate::model::history::{Continuity, History};
 use crate::model::id::ConnectionId;
 use crate::model::seat::Seat;
-use crate::protocol::close::Ending;
 use crate::protocol::framing::Framing;
 use crate::protocol::outbound::Status;
-
-/// Why a listener ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
-    /// This side ends it, and says why.
-    Ours(Ending),
-    /// The client closed.
-    Client,
-    /// The peer is silent or gone: nobody is left to tell.
-    PeerLost,
-}
-
-/// What the connection's task has to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Todo {
-    /// Something waits to be written.
-    pub queued: bool,
-    /// Entries have to be pulled.
-    pub lagging: bool,
-    /// It is over.
-    pub closing: Option<Closing>,
-}
-
-/// What became of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// It is on its way: written or queued.
-    Sent,
-    /// The listener has it, or wants none yet.
-    Skipped,
-    /// The listener will pull it.
-    Lagging,
-}
 
 #[derive(Debug, Default)]
 struct State {
@@ -181,6 +152,10 @@ impl Outbox {
     pub fn deliver(&self, run: &Run) -> Delivery {
         let mut state = self.lock();
         let Some(cursor) = state.cursor else { return Delivery::Skipped };
+        if state.closing.is_some() {
+            // It has had its last entry: who was kicked must not get one more because their task was slow to close.
+            return Delivery::Skipped;
+        }
         if state.lagging {
             return Delivery::Lagging;
         }
@@ -206,25 +181,32 @@ impl Outbox {
         Delivery::Sent
     }
 
-    /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between).
+    /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between), or about to end.
     pub fn feed(&self, from: Position, run: &Run) -> bool {
         let mut state = self.lock();
-        if state.cursor != Some(from) || run.first != from.seq.next() {
+        if state.cursor != Some(from) || run.first != from.seq.next() || state.closing.is_some() {
             return false;
         }
         self.give(&mut state, run);
         true
     }
 
-    /// Continuity broke: tells the listener, who goes on after `at`. One that is there already has been told by its `welcome`.
-    pub fn reset(&self, at: Position, frame: &Bytes) -> bool {
+    /// Continuity broke for the room: tells the listener, who goes on after the log's newest, unless what it saw is in the log still. Such a
+    /// one was slower than what was lost, or has come since, and its `welcome` said the rest: it pulls what it lacks.
+    pub fn reset(&self, history: &History, frame: &Bytes) -> bool {
         let mut state = self.lock();
         let Some(cursor) = state.cursor else { return false };
-        if cursor.epoch == at.epoch && cursor.seq <= at.seq && !state.lagging {
+        let at = history.position();
+        if cursor.epoch == at.epoch && cursor.seq >= at.seq {
+            return false;
+        }
+        let holds = history.continuity(cursor) == Continuity::Holds;
+        self.set_lagging(&mut state, holds);
+        if holds {
+            self.wake.notify_one();
             return false;
         }
         state.cursor = Some(at);
-        self.set_lagging(&mut state, false);
         let bytes = self.frame("reset", Some(at), frame);
         self.put_locked(&mut state, bytes);
         true

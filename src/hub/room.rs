@@ -224,7 +224,7 @@ impl Live {
         self.at = history.position();
         self.lock_ring(|ring, at| ring.restart(at));
         for listener in &self.listeners {
-            listener.reset(self.at, frame);
+            listener.reset(history, frame);
         }
         self.catch_up()
     }
@@ -345,6 +345,10 @@ impl Live {
             }
             self.contradicted = 0;
             self.append(next);
+            if !self.consequences.is_empty() && !self.pending.is_empty() {
+                // As in a repair: whom it concerns must not get what follows in the same run.
+                return self.fall_behind();
+            }
         }
         self.contradicted = 0;
         if self.heard > self.at.seq { self.fall_behind() } else { Step::Done }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::sink::Sink;
@@ -33,6 +34,7 @@ fn page(history: &History, at: Position) -> Page {
 struct Scene {
     hub: Arc<Hub>,
     tasks: Vec<ShardTask>,
+    running: JoinSet<()>,
     session: SessionId,
     epoch: Epoch,
     readers: Vec<mpsc::Receiver<Bytes>>,
@@ -48,7 +50,8 @@ impl Scene {
         let history = History { epoch, head: Seq::ZERO, first: Seq(1), lineage: vec![] };
         hub.open(session).await;
         hub.begin(session, history.clone()).await;
-        let mut scene = Self { hub, tasks, session, epoch, readers: Vec::new() };
+        let running = JoinSet::new();
+        let mut scene = Self { hub, tasks, running, session, epoch, readers: Vec::new() };
         for number in 0..listeners {
             scene.listen(ConnectionId(number), history.position()).await;
         }
@@ -72,9 +75,8 @@ impl Scene {
         self.readers.push(read);
     }
 
-    #[expect(clippy::disallowed_methods, reason = "they end with the test's runtime")]
     fn run(&mut self) {
-        self.tasks.drain(..).for_each(|task| drop(tokio::spawn(task.run())));
+        self.tasks.drain(..).for_each(|task| drop(self.running.spawn(task.run())));
     }
 
     /// Answers repairs until nobody asks any more; how many there were. Time stands still while anyone has something to do.

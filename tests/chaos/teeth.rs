@@ -5,7 +5,7 @@
 
 use crate::checker::{Counts, Invariant};
 use crate::journal::Journal;
-use crate::nemesis::{ROWS, Scale};
+use crate::nemesis::ROWS;
 use crate::runner::{Setting, play_row};
 use crate::table;
 

@@ -5,6 +5,7 @@ use crate::hub::terms::relieve;
 use crate::model::entry::Epoch;
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::seat::Generation;
+use crate::protocol::close::Ending;
 use std::sync::atomic::AtomicUsize;
 use tokio::sync::mpsc;
 
@@ -29,6 +30,11 @@ fn run(epoch: Epoch, first: u64, last: u64) -> Run {
     Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
 }
 
+/// A log that lost what follows `kept` of `old`'s epoch, and went on to `now`.
+fn after_a_loss(old: Position, kept: u64, now: Position) -> History {
+    History { epoch: now.epoch, head: now.seq, first: Seq(1), lineage: vec![(old.epoch, Seq(kept))] }
+}
+
 #[tokio::test]
 async fn only_the_next_run_is_delivered() {
     let (outbox, mut read, at) = listener(8, 8);
@@ -44,6 +50,21 @@ async fn only_the_next_run_is_delivered() {
     read.try_recv().expect("welcome");
     let got: Vec<_> = std::iter::from_fn(|| read.try_recv().ok()).collect();
     assert_eq!(got, ["11-12", "13-14", "15-15"]);
+}
+
+#[tokio::test]
+async fn who_has_had_their_last_entry_gets_no_other() {
+    let (outbox, mut read, at) = listener(8, 8);
+    let kicked = Closing::Ours(crate::protocol::close::Ending::Kicked);
+    assert_eq!(outbox.deliver(&run(at.epoch, 11, 11)), Delivery::Sent);
+    outbox.finish_after(Seq(11), kicked);
+    // Their task has not closed yet.
+    assert_eq!(outbox.deliver(&run(at.epoch, 12, 12)), Delivery::Skipped);
+    assert!(!outbox.feed(Position { seq: Seq(11), ..at }, &run(at.epoch, 12, 12)));
+    read.try_recv().expect("welcome");
+    let got: Vec<_> = std::iter::from_fn(|| read.try_recv().ok()).collect();
+    assert_eq!(got, ["11-11"]);
+    assert_eq!(outbox.todo().closing, Some(kicked));
 }
 
 #[tokio::test]
@@ -98,7 +119,7 @@ async fn what_was_pulled_before_a_reset_is_not_fed_after_it() {
     outbox.lag();
     // The log lost its tail and grew as far as the listener had been: the numbers agree, the entries do not.
     let there = Position { epoch: Epoch::new_random(), ..at };
-    assert!(outbox.reset(there, &Bytes::from_static(b"{}")));
+    assert!(outbox.reset(&after_a_loss(at, 7, there), &Bytes::from_static(b"{}")));
     assert!(!outbox.feed(at, &run(at.epoch, 11, 12)));
     assert!(outbox.feed(there, &run(there.epoch, 11, 11)));
 }
@@ -147,12 +168,29 @@ async fn a_lost_peer_is_noticed_by_whoever_writes() {
 }
 
 #[tokio::test]
-async fn a_reset_moves_everyone_but_those_already_there() {
+async fn a_reset_moves_those_who_saw_what_was_lost_and_nobody_else() {
+    let frame = Bytes::from_static(b"{}");
+    let there = Position { epoch: Epoch::new_random(), seq: Seq(8) };
     let (outbox, _read, at) = listener(8, 8);
-    let there = Position { epoch: Epoch::new_random(), seq: Seq(6) };
-    assert!(outbox.reset(there, &Bytes::from_static(b"{}")));
-    assert_eq!(outbox.cursor(), Some(there));
-    let further = Position { epoch: there.epoch, seq: Seq(8) };
-    assert!(!outbox.reset(further, &Bytes::from_static(b"{}")), "same branch, not behind a gap");
-    assert_ne!(at.epoch, there.epoch);
+    let history = after_a_loss(at, 6, there);
+    assert!(outbox.reset(&history, &frame), "ten of the old epoch, of which six survived");
+    assert_eq!((outbox.cursor(), outbox.todo().lagging), (Some(there), false));
+    assert!(!outbox.reset(&history, &frame), "told once");
+
+    let (slow, _read, at) = listener(8, 8);
+    assert!(!slow.reset(&after_a_loss(at, 10, there), &frame), "all it saw survived");
+    assert_eq!((slow.cursor(), slow.todo().lagging), (Some(at), true), "it pulls the rest");
+
+    // Who took a seat after the loss is on the new branch, behind the snapshot or beyond it, and was told by its welcome.
+    for seq in [7, 9] {
+        let (late, _read, at) = listener(8, 8);
+        assert!(late.reset(&after_a_loss(at, 6, Position { seq: Seq(seq), ..there }), &frame));
+        late.lag();
+        assert!(!late.reset(&after_a_loss(at, 6, there), &frame));
+        assert_eq!(late.cursor(), Some(Position { seq: Seq(seq), ..there }));
+    }
+
+    let (trimmed, _read, at) = listener(8, 8);
+    let far = History { epoch: at.epoch, head: Seq(900), first: Seq(500), lineage: Vec::new() };
+    assert!(trimmed.reset(&far, &frame), "what follows ten is gone");
 }

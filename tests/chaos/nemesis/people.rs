@@ -75,6 +75,7 @@ async fn hosts(scene: &Scene) -> Vec<Option<String>> {
 pub(super) const KICKS: Inject = |scene| {
     Box::pin(async move {
         let fault = scene.breaks(FaultKind::Crowd, &[]);
+        let mut kicked = 0;
         for session in 0..scene.crowd.sessions.len() {
             let host = scene.crowd.sessions[session].clone();
             let mut targets: Vec<(String, _)> = scene
@@ -87,21 +88,32 @@ pub(super) const KICKS: Inject = |scene| {
             scene.rng.shuffle(&mut targets);
             for (target, standing) in targets.into_iter().take(scene.scale.pick(2, 4)) {
                 let addr = scene.world.places[scene.rng.usize(..scene.world.places.len())].node.addr();
-                kick(scene, &host, &target, addr).await;
+                if kick(scene, &host, &target, addr).await != Some(204) {
+                    // They had given their seat up a moment before.
+                    continue;
+                }
                 wait::until("the one who was kicked to be told", || async {
                     (standing.ended_with() == Some(4403)).then_some(())
                 })
                 .await;
+                kicked += 1;
             }
         }
         scene.heals(fault);
+        scene.remarks.push(format!("{kicked} kicked"));
     })
 };
 
-async fn kick(scene: &Scene, host: &crate::workload::Session, target: &str, addr: std::net::SocketAddr) {
+async fn kick(
+    scene: &Scene,
+    host: &crate::workload::Session,
+    target: &str,
+    addr: std::net::SocketAddr,
+) -> Option<u16> {
     let kick = kicks(&scene.journal, &host.id, &host.host, target);
     let path = format!("/api/sessions/{}/participants/{target}", host.id);
     let question = Question { addr, method: "DELETE", path: &path, token: Some(&host.token), body: None };
     let status = question.ask(PATIENCE).await.map(|(status, _)| status);
     kick.answered(status);
+    status
 }
