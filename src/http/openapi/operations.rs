@@ -254,6 +254,10 @@ pub const OPERATIONS: &[Operation] = &[
         answer: (200, "A page", Content::Text("text/html")), faults: &[SessionNotFound], ..CALL
     },
     Operation {
+        path: "/web/{*file}", id: "getPageFile", summary: "A file of the page; the sample film in ranges, too.",
+        answer: (200, "A file", Content::Text("*/*")), faults: &[NotFound], ..CALL
+    },
+    Operation {
         path: "/sdk/{*module}", id: "getSdkModule", summary: "A module of the JavaScript SDK: import index.js.",
         answer: (200, "A module", Content::Text("text/javascript")), faults: &[NotFound], ..CALL
     },
