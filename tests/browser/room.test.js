@@ -94,14 +94,16 @@ test('two on two replicas meet, talk, and watch', async () => {
 
   await grace.says('The same frame on all three. 🎬');
   await grace.page.click('#reactions button >> nth=0');
-  await ada.shows('.bubble');
-  await grace.page.fill('#say', 'and');
-  await ada.sees('#typing', 'Grace is typing');
+  await ada.sees('#whisper', 'Grace: Party');
   await ada.sees('.person', /playing · [+−±]\d+ ms · RTT \d+ ms/);
   await ada.sees('.person', /Bo[\s\S]*playing · [+−±]\d+ ms/);
   await ada.page.mouse.move(2, 2);
   await bo.page.click('#reactions button >> nth=4');
-  await ada.sees('.bubble', 'Bo');
+  await ada.sees('#whisper', 'Bo: Heart');
+  await grace.page.fill('#say', 'and');
+  await ada.sees('#typing', 'Grace is typing');
+  // For the picture's sake; once it is gone, there is nothing to wait for.
+  await eventually('it has risen', () => ada.page.evaluate(() => [...document.querySelectorAll('.bubble')].every((one) => Number(getComputedStyle(one).opacity) > 0.9)));
   await ada.shot('room-dark');
   await grace.shot('room-light');
   await bo.shot('phone-late');
