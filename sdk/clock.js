@@ -131,6 +131,19 @@ export class Clock extends Emitter {
     this.#estimate();
   }
 
+  /**
+   * The cluster's time moved, as an entry says: until pings know of it no film may jump.
+   * @param {number} by
+   * @param {number} ts when that was, by the clock it went over to
+   */
+  moved(by, ts) {
+    const off = this.now() - ts;
+    // Pings may have been quicker.
+    if (Math.abs(off + by) >= Math.abs(off)) return;
+    this.#step(this.#offset + by);
+    this.#restart();
+  }
+
   #estimate() {
     const least = 2 * this.bound;
     const quick = this.#samples.filter(({ rtt }) => rtt <= least + Math.max(2, 0.1 * least));

@@ -54,6 +54,7 @@
  * @property {number} effective_at_ms when this state replaces the one before
  * @property {string} actor who put the film where it is
  * @property {'load' | 'play' | 'pause' | 'seek' | 'rate' | 'ready' | 'quorum' | 'deadline' | 'forced' | 'clock'} reason
+ * @property {string} [clock] the clock that its times are by, for nodes
  * @property {{ version: number, since_ms: number, deadline_ms: number }} [waiting]
  */
 

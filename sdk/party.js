@@ -346,12 +346,21 @@ export class Party extends Emitter {
     if (entry.seq > position.seq + 1) return this.#connection.restart('hole');
     this.#at(position.epoch, entry.seq);
     const repeat = this.#repeats.note(entry);
-    const { type, data } = entry;
-    if (type === 'playback' && this.line.take(data, this.clock.now())) this.emit('playback', data, entry);
+    const { type } = entry;
+    if (type === 'playback') this.#film(entry);
     if (entry.seq > this.#head) this.#change(entry);
     if (repeat) return;
     if (type === 'chat' || type === 'event') this.emit(type, entry);
     this.emit('entry', entry);
+  }
+
+  /** @param {Entry} entry */
+  #film(entry) {
+    const { data, ts } = entry;
+    const before = this.line.state;
+    if (!this.line.take(data, this.clock.now())) return;
+    if (before && data.reason === 'clock') this.clock.moved(data.anchor_ms - before.anchor_ms, ts);
+    this.emit('playback', data, entry);
   }
 
   /** What an entry changes in who is here, and how the session is. @param {Entry} entry */

@@ -112,6 +112,23 @@ test('a clock that jumped is followed, and told', async () => {
   assert.ok(Math.abs(met.error()) < 0.1);
 });
 
+test('a step that an entry tells is taken at once, once, and not when pings were quicker', async () => {
+  const { time, clock: met, error, state, pings } = clock();
+  const steps = [];
+  met.welcome(START);
+  await time.run(10_000);
+  met.on('step', (by) => steps.push(Math.round(by)));
+  state.stepped = -20_000;
+  const sent = pings.length;
+  met.moved(-20_000, START + time.now - 20_040);
+  assert.ok(Math.abs(error()) < 0.01, `${error()}`);
+  assert.ok(pings.length > sent, 'and it looks at once');
+  met.moved(-20_000, START + time.now - 20_000);
+  await time.run(20_000);
+  assert.ok(Math.abs(error()) < 0.01, `${error()}`);
+  assert.deepEqual(steps, [-20_000]);
+});
+
 test('one strange answer changes nothing, and one that took long is not strange', async () => {
   let slow = 0;
   const met = clock({ up: () => 10 + slow });

@@ -154,7 +154,7 @@ const HEARD = {
 /** Shown by tests of their own, here and beside this file. */
 const ELSEWHERE = [
   'server.ack', 'server.ack.duplicate', 'server.error.gap', 'server.error.rate_limited', 'server.pong', 'server.reply.history',
-  'server.reply.participants', 'server.reply.refresh', 'server.token.expiring', 'server.welcome',
+  'server.playback.clock', 'server.reply.participants', 'server.reply.refresh', 'server.token.expiring', 'server.welcome',
 ];
 
 test('every server frame is one that a test shows to the SDK', () => {
@@ -176,6 +176,26 @@ for (const [name, check] of Object.entries(HEARD)) {
     check(grace, frame);
   });
 }
+
+test('a film that is told by another clock jumps nowhere', async () => {
+  const { grace: { party }, tell } = await greeted();
+  const [playing, told] = [golden('server.playback'), golden('server.playback.clock')];
+  for (let seq = 41; seq < playing.seq; seq += 1) await tell({ type: 'event', seq, ts: 0, from: null, data: { topic: 'filler', body: null } });
+  const by = told.data.anchor_ms - playing.data.anchor_ms;
+  // Played for a while by the time the clock changes.
+  const shift = (frame, ms) => ({ ...frame, ts: ms, data: { ...frame.data, anchor_ms: frame.data.anchor_ms - 60_000, effective_at_ms: frame.data.effective_at_ms - 60_000 } });
+  await tell(shift(playing, party.clock.now()));
+  const look = () => [party.clock.now(), party.line.position(party.clock.now())];
+  const [before, position] = look();
+  // At that moment: the clock of this server has not changed, as its answers to pings will say.
+  let seen;
+  party.on('playback', () => (seen = look()));
+  await tell(shift(told, before + by));
+  assert.deepEqual([party.line.state.reason, by], ['clock', -10_000]);
+  const way = Math.round(seen[0] - before - by);
+  assert.ok(way >= 0 && way < 50, `only the way of the entry was between: ${way}`);
+  assert.equal(Math.round(seen[1] - position), way);
+});
 
 test('acks and errors settle what was sent, by their ids', async () => {
   for (const [name, seen] of [

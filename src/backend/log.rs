@@ -50,6 +50,13 @@ pub struct Publish {
 pub enum Effect {
     /// Sets a slot whose version is still one less than this one's (0: no slot yet).
     Slot(Slot),
+    /// Changes nothing, and lands only while a slot has this version (0: no slot yet): what is said of it is true where it stands in the log.
+    SlotIs {
+        /// Which slot.
+        name: String,
+        /// The version it must have.
+        version: u64,
+    },
     /// Changes the record; its version grows.
     Patch(SessionPatch),
     /// Makes a seated participant host; the version grows and nobody can reclaim.

@@ -72,6 +72,8 @@ pub(super) enum Asked {
     Film(Command),
     /// The end of the film's wait; a node asks, and others do at the same time.
     Start { version: u64, reason: Reason },
+    /// The film by the clock that is the cluster's now; a node asks, and others do at the same time.
+    Redate { version: u64 },
 }
 
 /// The answer to a publish.
@@ -262,7 +264,7 @@ impl Gateway {
                 break;
             }
         }
-        if let (Asked::Start { .. }, Err(fault)) = (&draft.asked, &result)
+        if let (Asked::Start { .. } | Asked::Redate { .. }, Err(fault)) = (&draft.asked, &result)
             && fault.code == Code::Conflict
         {
             // Another node was first: no publish of anybody's was refused.
@@ -300,7 +302,8 @@ impl Gateway {
             (Asked::Verb(verb), Some(author)) => self.resolve_verb(session, draft, author, verb).await,
             (Asked::Film(command), Some(author)) => self.resolve_film(session, draft, author, command).await,
             (Asked::Start { version, reason }, None) => self.resolve_start(session, *version, *reason).await,
-            // Nobody is no host, and only nodes end a wait.
+            (Asked::Redate { version }, None) => self.resolve_redate(session, *version).await,
+            // Nobody is no host, and only nodes end a wait or know of clocks.
             _ => Err(GatewayError::of(Code::Forbidden)),
         }
     }

@@ -82,12 +82,13 @@ impl Gateway {
         tracing::warn!(reason = reason.value(), "continuity broke, listeners are reset");
         self.parts.metrics.fan_out.resets.get(reason).increment(1);
         self.reset_film(session, &snapshot.slots);
+        let people = self.list(session, snapshot.participants);
         let frame = Reset {
             reason: reason.value(),
             session: SessionView::from(&snapshot.record),
             epoch: snapshot.history.epoch,
             head: snapshot.history.head,
-            participants: &snapshot.participants,
+            participants: &people,
             participants_total: snapshot.participants_total,
             host_id: snapshot.record.host,
             slots: Slots(&snapshot.slots),

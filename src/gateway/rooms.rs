@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::Gateway;
 use super::error::GatewayError;
 use super::playback::{Here, Watch};
-use super::recovery::recover;
+use super::recovery::{Recovery, recover};
 use crate::auth::token::Claims;
 use crate::backend::membership::{JoinRequest, Joined};
 use crate::hub::Room;
@@ -22,10 +22,11 @@ use crate::hub::outbox::Outbox;
 use crate::model::id::{ConnectionId, SessionId};
 use crate::model::participant::Role;
 use crate::model::rate::RateLimit;
-use crate::model::seat::{Profile, Seat};
+use crate::model::seat::{Participant, Profile, Seat};
 use crate::protocol::framing::Framing;
 use crate::protocol::inbound::Resume;
 use crate::protocol::outbound::{Limits, SessionView, Slots, Welcome};
+use crate::protocol::peers::Listed;
 use crate::protocol::problem::Code;
 
 /// How long a room outlives its last listener: a page's reload and a short cut are over by then.
@@ -69,6 +70,16 @@ impl Presence {
     /// The room's film and viewers as this node knows them. Never held while waiting.
     pub(super) fn watch(&self) -> MutexGuard<'_, Watch> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Participants, and how they fare.
+    pub(super) fn list(&self, participants: Vec<Participant>) -> Vec<Listed> {
+        let watch = self.watch();
+        let listed = |participant: Participant| {
+            let fares = watch.fares(participant.id);
+            Listed::new(participant, Some(fares))
+        };
+        participants.into_iter().map(listed).collect()
     }
 
     /// Whether nobody here listens.
@@ -165,19 +176,24 @@ impl Gateway {
     ) -> Result<Attached, GatewayError> {
         let stay = self.rooms.enter(claims.sid);
         let room = self.opened(&stay.0).await?;
-        let joined = self.take_seat(claims).await?;
+        let mut joined = self.take_seat(claims).await?;
         let seat = joined.seat;
         self.parts.hub.begin(claims.sid, joined.snapshot.history.clone()).await;
 
         let recovery = recover(&joined.snapshot.history, resume);
         self.parts.metrics.fan_out.recoveries.get(recovery.result).increment(1);
-        let welcome = self.welcome(&joined, recovery.recovered(), recovery.reason());
+        let speaks = outbox.framing() == Framing::WebSocket;
+        let since = joined.snapshot.history.head;
+        {
+            let mut watch = stay.0.watch();
+            watch.seated(joined.snapshot.participants_total);
+            watch.arrived(seat.participant, Here { connection: outbox.connection, speaks, since });
+        }
+        let people = stay.0.list(std::mem::take(&mut joined.snapshot.participants));
+        let welcome = self.welcome(&joined, &people, &recovery);
         outbox.start(seat, joined.snapshot.history.head, recovery.cursor, &welcome);
 
         stay.0.lock().seats.insert(outbox.connection, seat);
-        let speaks = outbox.framing() == Framing::WebSocket;
-        let since = joined.snapshot.history.head;
-        stay.0.watch().arrived(seat.participant, Here { connection: outbox.connection, speaks, since });
         self.see_slots(&stay.0, &joined.snapshot.slots);
         self.parts.hub.attach(claims.sid, outbox.clone()).await;
         Ok(Attached { seat, room, stay })
@@ -222,6 +238,7 @@ impl Gateway {
             self.parts.hub.close(presence.session).await;
             return Err(error.into());
         }
+        presence.watch().opened();
         *opening = Some(room.clone());
         Ok(room)
     }
@@ -239,7 +256,7 @@ impl Gateway {
         Ok(self.parts.backend.membership.join(request).await??)
     }
 
-    fn welcome(&self, joined: &Joined, recovered: bool, reason: Option<&'static str>) -> bytes::Bytes {
+    fn welcome(&self, joined: &Joined, people: &[Listed], recovery: &Recovery) -> bytes::Bytes {
         let snapshot = &joined.snapshot;
         let host_id = snapshot.record.host;
         let participant_id = joined.seat.participant;
@@ -254,11 +271,11 @@ impl Gateway {
             session: SessionView::from(&snapshot.record),
             epoch: snapshot.history.epoch,
             head: snapshot.history.head,
-            recovered,
-            reason,
+            recovered: recovery.recovered(),
+            reason: recovery.reason(),
             last_n: joined.last_n,
             durability: self.parts.backend.health.borrow().durability.as_str(),
-            participants: &snapshot.participants,
+            participants: people,
             participants_total: snapshot.participants_total,
             host_id,
             slots: Slots(&snapshot.slots),

@@ -22,6 +22,7 @@ use crate::model::session::{CAPACITY_DEFAULT, NewSession, SessionName, SessionRe
 use crate::model::time::{ClusterMs, millis};
 use crate::model::verb::Verb;
 use crate::protocol::inbound::HistoryRequest;
+use crate::protocol::peers::Listed;
 use crate::protocol::problem::{Code, Fault};
 
 /// What somebody is called who gave no name.
@@ -136,6 +137,27 @@ impl Gateway {
         limit: usize,
     ) -> Result<Vec<Participant>, GatewayError> {
         Ok(self.parts.backend.membership.roster(session, after, limit).await?)
+    }
+
+    /// Who is seated, in order of joining, and how they fare: nothing of that from a node on which nobody of the session is.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn listed(
+        &self,
+        session: SessionId,
+        after: Option<ParticipantId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, GatewayError> {
+        Ok(self.list(session, self.participants(session, after, limit).await?))
+    }
+
+    /// Participants with what this node knows of them.
+    pub(super) fn list(&self, session: SessionId, participants: Vec<Participant>) -> Vec<Listed> {
+        match self.rooms.find(session) {
+            Some(presence) => presence.list(participants),
+            None => participants.into_iter().map(|participant| Listed::new(participant, None)).collect(),
+        }
     }
 
     /// A page of the past, contiguous, of at most 512 KiB; the newest entries when neither end is given.

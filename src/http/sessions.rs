@@ -17,11 +17,11 @@ use crate::gateway::sessions::{Admission, AdmissionRequest, CreateRequest};
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::participant::{DISPLAY_NAME_MAX_CHARS, DisplayName};
 use crate::model::password::{PASSWORD_MAX_BYTES, Password};
-use crate::model::seat::Participant;
 use crate::model::session::{NAME_MAX, NAME_MIN, SessionName};
 use crate::model::time::ClusterMs;
 use crate::model::verb::Verb;
 use crate::protocol::inbound::SessionData;
+use crate::protocol::peers::Listed;
 use crate::protocol::problem::{Fault, FieldError};
 
 /// Participants listed with a session at most; a session may hold more, and `participants` counts them all.
@@ -117,11 +117,11 @@ struct SessionView {
     created_at: ClusterMs,
     expires_at: ClusterMs,
     #[serde(skip_serializing_if = "Option::is_none")]
-    participant_list: Option<Vec<Participant>>,
+    participant_list: Option<Vec<Listed>>,
 }
 
 impl SessionView {
-    fn new(SessionSummary { record, participants }: SessionSummary, list: Option<Vec<Participant>>) -> Self {
+    fn new(SessionSummary { record, participants }: SessionSummary, list: Option<Vec<Listed>>) -> Self {
         Self {
             id: record.id,
             name: record.name,
@@ -161,7 +161,7 @@ pub async fn show(
     let mut list = None;
     if let Some(token) = bearer.token() {
         edge.gateway.admit(Some(token), session).await?;
-        list = Some(edge.gateway.participants(session, None, LISTED_MAX).await?);
+        list = Some(edge.gateway.listed(session, None, LISTED_MAX).await?);
     }
     let summary = edge.gateway.session(session).await?;
     Ok(Json(SessionView::new(summary, list)).into_response())

@@ -161,7 +161,7 @@ impl Shard {
         let Some(room) = self.rooms.get(&session) else { return };
         if peers::is_from_a_node(&relay.frame) {
             self.noted.peers(session, relay.frame.clone());
-            if room.listeners().len() > PEERS_SHOWN {
+            if room.listeners().len() > PEERS_SHOWN || peers::is_question(&relay.frame) {
                 return;
             }
         }

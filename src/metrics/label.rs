@@ -268,6 +268,9 @@ label! {
         Messages = "messages",
         Signals = "signals",
         Bytes = "bytes",
+        Pings = "pings",
+        Reports = "reports",
+        Notifications = "notifications",
     }
 }
 
@@ -427,7 +430,7 @@ mod tests {
         check::<ClosedReason>(18 + 2);
         check::<ReceivedType>(22 + 1);
         check::<EntryResult>(10);
-        check::<RateScope>(9);
+        check::<RateScope>(12);
         check::<Route>(12);
         check::<BackendCommand>(8);
     }

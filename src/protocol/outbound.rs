@@ -11,11 +11,12 @@ use serde_json::value::RawValue;
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::participant::Role;
-use crate::model::seat::{Participant, Slot};
+use crate::model::seat::Slot;
 use crate::model::session::{Control, SessionName, SessionRecord};
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
 use crate::protocol::inbound::Kind;
+use crate::protocol::peers::Listed;
 use crate::protocol::problem::Fault;
 
 /// Appends an entry's frame: the same bytes for every receiver.
@@ -264,7 +265,7 @@ pub struct Welcome<'a> {
     /// What an ack means.
     pub durability: &'static str,
     /// At most 100 of those seated.
-    pub participants: &'a [Participant],
+    pub participants: &'a [Listed],
     /// How many there are.
     pub participants_total: u32,
     /// Who is host.
@@ -299,7 +300,7 @@ pub struct Reset<'a> {
     /// The snapshot's position: live entries start after it.
     pub head: Seq,
     /// At most 100 of those seated.
-    pub participants: &'a [Participant],
+    pub participants: &'a [Listed],
     /// How many there are.
     pub participants_total: u32,
     /// Who is host.

@@ -1,7 +1,10 @@
 //! What nodes tell each other of the people on them: the `notify` of topic `peers`, from nobody.
 //!
 //! It goes the way of every `notify`, so participants can see it too, and it needs no message of its own between nodes. A participant
-//! cannot say it: what they send carries their id as `from`. It tells changes only; who is not mentioned is connected and unknown.
+//! cannot say it: what they send carries their id as `from`. It tells changes only; who is not mentioned is connected and unknown. A node
+//! that opens a room has missed the changes before: it asks, by such a frame about nobody, and the others tell once more.
+//!
+//! Who is listed by name carries the same members ([`Listed`]), so that a client has one way to show people.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::ParticipantId;
 use crate::model::playback::report::PlayerStatus;
+use crate::model::seat::Participant;
 use crate::model::time::ClusterMs;
 
 /// How every such frame begins: `from` stands before everything that a participant could have written.
@@ -47,6 +51,24 @@ pub struct Peer {
     pub ready: Option<u64>,
 }
 
+/// A participant as `welcome`, `reset` and lists show them: who they are, and how they fare as far as this node knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    #[serde(flatten)]
+    participant: Participant,
+    #[serde(flatten)]
+    fares: Option<Peer>,
+}
+
+impl Listed {
+    /// `None`: this node knows nothing of anybody in the session, as nobody on it is there.
+    #[must_use]
+    pub fn new(participant: Participant, fares: Option<Peer>) -> Self {
+        // What a player is ready for is for nodes.
+        Self { participant, fares: fares.map(|fares| Peer { ready: None, ..fares }) }
+    }
+}
+
 /// What changed, by participant.
 pub type Peers = BTreeMap<ParticipantId, Peer>;
 
@@ -71,6 +93,18 @@ pub fn encode(ts: ClusterMs, peers: &Peers) -> Bytes {
     Bytes::from(serde_json::to_vec(&Frame { r#type: "notify", from: None, ts, data }).unwrap_or_default())
 }
 
+/// The frame that asks the others to tell everything once more.
+#[must_use]
+pub fn question(ts: ClusterMs) -> Bytes {
+    encode(ts, &Peers::new())
+}
+
+/// Whether a frame that [`is_from_a_node`] is a [`question`], which is nothing for participants.
+#[must_use]
+pub fn is_question(frame: &[u8]) -> bool {
+    frame.ends_with(br#""data":{"topic":"peers","body":{}}}"#)
+}
+
 /// Whether a relayed frame is the nodes' own; cheap, for every frame that passes.
 #[must_use]
 pub fn is_from_a_node(frame: &[u8]) -> bool {
@@ -91,6 +125,7 @@ pub fn read(frame: &[u8]) -> Option<Peers> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::participant::{DisplayName, Role};
     use crate::protocol::inbound::Kind;
     use crate::protocol::outbound::relayed;
 
@@ -112,8 +147,36 @@ mod tests {
             ada, bo
         );
         assert_eq!(frame, expected);
-        assert!(is_from_a_node(&frame));
+        assert!(is_from_a_node(&frame) && !is_question(&frame));
         assert_eq!(read(&frame), Some(peers));
+    }
+
+    #[test]
+    fn a_question_is_about_nobody() {
+        let frame = question(ClusterMs(9));
+        assert!(is_from_a_node(&frame) && is_question(&frame));
+        assert_eq!(read(&frame), Some(Peers::new()));
+    }
+
+    #[test]
+    fn who_is_listed_shows_what_is_known_and_nothing_of_waits() {
+        let ada: ParticipantId = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42".parse().unwrap();
+        let participant = Participant {
+            id: ada,
+            name: DisplayName::new("Ada").unwrap(),
+            color: None,
+            role: Role::Host,
+            joined_at: ClusterMs(9),
+        };
+        let json = |fares| serde_json::to_string(&Listed::new(participant.clone(), fares)).unwrap();
+        let plain = format!(r#"{{"id":"{ada}","name":"Ada","color":null,"role":"host","joined_at":9}}"#);
+        assert_eq!(json(None), plain);
+        let with = |more: &str| plain.replace('}', more);
+        assert_eq!(json(Some(Peer::default())), with(r#","connection":"connected"}"#));
+        let status = Some(PlayerStatus::Hidden);
+        let fares = Peer { status, drift_ms: Some(-7), rtt_ms: Some(80), ready: Some(4), ..Peer::default() };
+        let shown = r#","connection":"connected","status":"hidden","drift_ms":-7,"rtt_ms":80}"#;
+        assert_eq!(json(Some(fares)), with(shown));
     }
 
     #[test]

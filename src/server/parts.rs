@@ -97,6 +97,7 @@ pub(super) fn build(
     shutdown.background(gateway.clone().run_resync());
     shutdown.background(gateway.clone().run_playback());
     shutdown.background(gateway.clone().run_peers());
+    shutdown.background(gateway.clone().run_redate());
     shutdown.background(gateway.clone().run_health());
     shutdown.background(upkeep(metrics.clone(), dropped_lines));
 

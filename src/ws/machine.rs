@@ -1,6 +1,7 @@
 //! What a message leads to: pure decisions, from a frame and a moment to an order. The connection carries it out.
 //!
-//! It knows the connection's own limits (messages, signals, notifications, bytes, control frames) and nothing of sessions.
+//! It knows the connection's own limits (messages, pings, reports, signals, notifications, bytes, control frames) and nothing of
+//! sessions. What a player does by itself has bounds of its own: a busy chat must not cost it its clock, nor its clock the chat.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -31,6 +32,10 @@ const CONTROLS: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Notifications a connection may send: typing, reactions and cursors of one person; more are dropped in silence.
 const NOTIFY: Rate = Rate { count: 20, per: Duration::from_secs(1), burst: 40 };
+
+/// What a player may say of itself (`ready`, `report`): one a second while it drifts, and one for each wait. More are dropped in
+/// silence, as neither has an answer.
+const REPORTS: Rate = Rate { count: 10, per: Duration::from_secs(1), burst: 30 };
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, NoOpMiddleware>;
 
@@ -73,13 +78,14 @@ pub(super) struct Decision {
     pub(super) order: Order,
     /// The message's type, if it was one of ours.
     pub(super) kind: Option<Kind>,
-    /// The limit that refused it, if one did.
+    /// The limit that refused or dropped it, if one did.
     pub(super) limited: Option<RateScope>,
 }
 
 /// The rates of a connection, as set.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rates {
+    /// Of messages; and of pings, out of a bucket of their own.
     pub(super) messages: RateLimit,
     pub(super) signals: RateLimit,
     pub(super) bytes: RateLimit,
@@ -117,6 +123,8 @@ impl Controls {
 /// A connection's limits and what it has spent of them.
 pub(super) struct Machine {
     messages: Option<Bucket>,
+    pings: Option<Bucket>,
+    reports: Option<Bucket>,
     signals: Option<Bucket>,
     notify: Option<Bucket>,
     bytes: Option<Bucket>,
@@ -128,6 +136,8 @@ impl Machine {
     pub(super) fn new(rates: Rates) -> Self {
         Self {
             messages: bucket(rates.messages),
+            pings: bucket(rates.messages),
+            reports: bucket(RateLimit::At(REPORTS)),
             signals: bucket(rates.signals),
             notify: bucket(RateLimit::At(NOTIFY)),
             bytes: bucket(rates.bytes),
@@ -154,16 +164,15 @@ impl Machine {
             },
         };
         if let Some((scope, retry_after_ms)) = self.over(kind, text.len()) {
-            if scope.is_none() {
-                return Decision { order: Order::Ignore, kind, limited: None };
-            }
-            let order = if self.refusals.add(now, STRIKES) {
+            let order = if matches!(scope, RateScope::Reports | RateScope::Notifications) {
+                Order::Ignore
+            } else if self.refusals.add(now, STRIKES) {
                 Order::Close(Ending::RateAbused)
             } else {
                 let fault = Fault::of(Code::RateLimited).retry_after(retry_after_ms);
                 Order::Refuse { id, n, fault }
             };
-            return Decision { order, kind, limited: scope };
+            return Decision { order, kind, limited: Some(scope) };
         }
         let order = match parsed {
             Ok(inbound) => order(inbound),
@@ -175,16 +184,18 @@ impl Machine {
         Decision { order, kind, limited: None }
     }
 
-    /// The limit that a message is over, if one, and when to come back. `None` as the scope: dropped in silence.
-    fn over(&self, kind: Option<Kind>, bytes: usize) -> Option<(Option<RateScope>, u64)> {
+    /// The limit that a message is over, if one, and when to come back.
+    fn over(&self, kind: Option<Kind>, bytes: usize) -> Option<(RateScope, u64)> {
         let size = u32::try_from(bytes).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         if let Some(wait) = take(self.bytes.as_ref(), size) {
-            return Some((Some(RateScope::Bytes), wait));
+            return Some((RateScope::Bytes, wait));
         }
         let (bucket, scope) = match kind {
-            Some(Kind::Notify) => (&self.notify, None),
-            Some(Kind::Signal) => (&self.signals, Some(RateScope::Signals)),
-            _ => (&self.messages, Some(RateScope::Messages)),
+            Some(Kind::Notify) => (&self.notify, RateScope::Notifications),
+            Some(Kind::Ready | Kind::Report) => (&self.reports, RateScope::Reports),
+            Some(Kind::Ping) => (&self.pings, RateScope::Pings),
+            Some(Kind::Signal) => (&self.signals, RateScope::Signals),
+            _ => (&self.messages, RateScope::Messages),
         };
         take(bucket.as_ref(), NonZeroU32::MIN).map(|wait| (scope, wait))
     }
@@ -269,9 +280,41 @@ mod tests {
     fn notifications_are_dropped_in_silence() {
         let mut machine = machine(RateLimit::Off);
         let notify = r#"{"type":"notify","data":{"topic":"typing","body":{"on":true}}}"#;
-        let orders: Vec<_> = (0..60).map(|_| machine.text(notify, Instant::now()).order).collect();
-        assert!(matches!(orders[39], Order::Relay { .. }));
-        assert!(matches!(orders[59], Order::Ignore));
+        let decisions: Vec<_> = (0..60).map(|_| machine.text(notify, Instant::now())).collect();
+        assert!(matches!(decisions[39].order, Order::Relay { .. }) && decisions[39].limited.is_none());
+        assert!(matches!(decisions[59].order, Order::Ignore));
+        assert_eq!(decisions[59].limited, Some(RateScope::Notifications), "and counted");
+    }
+
+    #[test]
+    fn a_busy_client_keeps_its_clock_and_its_reports() {
+        const REPORT: &str = r#"{"type":"report","data":{"drift_ms":1,"rtt_ms":2,"status":"playing"}}"#;
+        const READY: &str = r#"{"type":"ready","data":{"version":1}}"#;
+        const PING: &str = r#"{"type":"ping","data":{"t0":1}}"#;
+        let mut machine = machine(slow(1));
+        let now = Instant::now();
+        let mut limited = |text| machine.text(text, now).limited;
+        assert_eq!(limited(r#"{"type":"leave"}"#), None);
+        assert_eq!(limited(r#"{"type":"leave"}"#), Some(RateScope::Messages));
+        assert_eq!([REPORT, READY, PING].map(&mut limited), [None; 3], "each has a bucket of its own");
+        assert_eq!(limited(PING), Some(RateScope::Pings));
+    }
+
+    #[test]
+    fn reports_over_their_rate_are_dropped_in_silence_and_never_end_a_connection() {
+        let mut machine = machine(RateLimit::Off);
+        for text in [
+            r#"{"type":"report","data":{"drift_ms":1,"rtt_ms":2,"status":"playing"}}"#,
+            r#"{"type":"ready","data":{"version":1}}"#,
+        ] {
+            let decisions: Vec<_> = (0..200).map(|_| machine.text(text, Instant::now())).collect();
+            assert!(matches!(decisions[199].order, Order::Ignore), "{text}");
+            assert_eq!(decisions[199].limited, Some(RateScope::Reports));
+            let closed = decisions
+                .iter()
+                .any(|decision| matches!(decision.order, Order::Close(_) | Order::Refuse { .. }));
+            assert!(!closed, "{text}");
+        }
     }
 
     #[test]

@@ -11,9 +11,10 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::publish::Answer;
 use crate::hub::outbox::Outbox;
 use crate::model::id::ParticipantId;
-use crate::model::seat::{Participant, Seat};
+use crate::model::seat::Seat;
 use crate::protocol::inbound::{HistoryRequest, Relayed};
 use crate::protocol::outbound;
+use crate::protocol::peers::Listed;
 use crate::protocol::problem::Fault;
 
 /// A page of the past counts as so many answers owed: it can be half a megabyte, and few of them fit into an outbox.
@@ -159,10 +160,10 @@ impl Actor {
     fn participants(&self, id: Option<String>, after: Option<ParticipantId>, limit: usize) {
         #[derive(Serialize)]
         struct Roster {
-            participants: Vec<Participant>,
+            participants: Vec<Listed>,
         }
         self.answer(id, PAGE_OWES, move |actor| async move {
-            let participants = actor.gateway.participants(actor.seat.session, after, limit).await?;
+            let participants = actor.gateway.listed(actor.seat.session, after, limit).await?;
             Ok(Roster { participants })
         });
     }

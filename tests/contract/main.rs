@@ -65,6 +65,7 @@ macro_rules! suite {
                     an_empty_batch_is_no_write;
                 effects:
                     a_slot_changes_only_from_its_next_version,
+                    what_is_said_of_a_slot_lands_only_while_it_is_so,
                     of_many_slot_writers_one_wins,
                     a_patch_changes_what_it_names,
                     a_profile_is_shown_from_then_on,

@@ -10,6 +10,7 @@ use watchparty::backend::log::Deliver;
 use watchparty::backend::memory::{Memory, MemorySettings, memory};
 use watchparty::model::history::Retention;
 use watchparty::model::id::SessionId;
+use watchparty::model::time::ClockName;
 
 use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 
@@ -49,7 +50,8 @@ impl Store for InMemory {
 
     fn pass(&self, time: Duration) {
         let reference = Duration::from_millis(self.clock.now().0).saturating_add(time);
-        self.clock.correct(reference, Duration::ZERO);
+        let name = ClockName::of_branch("0000000000000000").expect("a name");
+        self.clock.correct(name, reference, Duration::ZERO);
     }
 
     async fn promote(&self, session: SessionId) {

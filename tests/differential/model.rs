@@ -10,6 +10,7 @@ use watchparty::backend::log::Deliver;
 use watchparty::backend::memory::{Kept, Memory, MemorySettings, memory};
 use watchparty::model::history::Retention;
 use watchparty::model::id::SessionId;
+use watchparty::model::time::ClockName;
 
 use crate::ear::Ear;
 use crate::store::{Loss, Store};
@@ -38,7 +39,8 @@ impl Model {
     /// Turns the clock on by the least that a restart takes.
     fn turn_clock(&self) {
         let clock = &self.backend.clock;
-        clock.correct(Duration::from_millis(clock.now().0 + 1), Duration::ZERO);
+        let name = ClockName::of_branch("0000000000000000").expect("a name");
+        clock.correct(name, Duration::from_millis(clock.now().0 + 1), Duration::ZERO);
     }
 
     /// Restarts with what it was when `survived` operations were done.

@@ -11,16 +11,17 @@ use watchparty::model::entry::{Entry, Epoch, Position, Seq};
 use watchparty::model::id::{ParticipantId, SessionId};
 use watchparty::model::participant::{DisplayName, Role};
 use watchparty::model::playback::media::{Media, MediaKind, MediaMs, RateMilli};
+use watchparty::model::playback::redate::rewrite;
 use watchparty::model::playback::report::PlayerStatus;
 use watchparty::model::playback::{Phase, Playback, Reason, Waiting};
 use watchparty::model::record::{EntryKind, Record};
 use watchparty::model::seat::Participant;
 use watchparty::model::session::{Control, SessionName};
-use watchparty::model::time::ClusterMs;
+use watchparty::model::time::{ClockName, ClusterMs};
 use watchparty::protocol::close::Ending;
 use watchparty::protocol::inbound::Kind;
 use watchparty::protocol::outbound::{self, Limits, Reset, SessionView, Slots, Status, Welcome};
-use watchparty::protocol::peers::{self, Connection, Peer, Peers};
+use watchparty::protocol::peers::{self, Connection, Listed, Peer, Peers};
 use watchparty::protocol::problem::{Code, Fault};
 
 /// 2026-01-01T00:00:00Z.
@@ -83,6 +84,18 @@ fn seated() -> [Participant; 2] {
     ]
 }
 
+/// The host as a node knows who has reported, and the member as one who has not.
+fn listed() -> [Listed; 2] {
+    let (host, member) = (Some(reported()), Some(Peer::default()));
+    let [ada, grace] = seated();
+    [Listed::new(ada, host), Listed::new(grace, member)]
+}
+
+fn reported() -> Peer {
+    let status = Some(PlayerStatus::Ready);
+    Peer { status, drift_ms: Some(-7), rtt_ms: Some(80), ready: Some(7), ..Peer::default() }
+}
+
 fn entry(kind: EntryKind, number: u64, from: Option<ParticipantId>, n: Option<u64>, data: &str) -> Entry {
     Entry { seq: Seq(number), ts: at(number * 1000), record: Record::new(kind, from, n, data) }
 }
@@ -137,8 +150,8 @@ fn encode(entry: &Entry) -> String {
     String::from_utf8(out.to_vec()).expect("JSON is UTF-8")
 }
 
-/// A film that plays, and the wait after it was moved.
-fn films() -> [(&'static str, String); 2] {
+/// A film that plays, the wait after it was moved, and the same film after a failover to a host whose clock is ten seconds behind.
+fn films() -> [(&'static str, String); 3] {
     let media = Media {
         kind: MediaKind::Url,
         src: "https://media.example/film.mp4".to_owned(),
@@ -156,6 +169,7 @@ fn films() -> [(&'static str, String); 2] {
         effective_at: at(48_180),
         actor: grace(),
         reason: Reason::Play,
+        clock: ClockName::of_branch("5f2a9c04d1e87b36"),
     };
     let waiting = Playback {
         version: 7,
@@ -170,20 +184,24 @@ fn films() -> [(&'static str, String); 2] {
     let film = |number, n, film: &Playback| {
         encode(&entry(EntryKind::Playback, number, Some(grace()), Some(n), &film.to_json()))
     };
-    [("playback", film(48, 13, &playing)), ("playback.waiting", film(49, 15, &waiting))]
+    let redated = rewrite(&playing, ClockName::of_branch("c81e03b7f49a6d25"), -10_000).expect("it plays");
+    let redated = Entry { ts: at(39_000), ..entry(EntryKind::Playback, 49, None, None, &redated.to_json()) };
+    [
+        ("playback", film(48, 13, &playing)),
+        ("playback.waiting", film(49, 15, &waiting)),
+        ("playback.clock", encode(&redated)),
+    ]
 }
 
 fn peers() -> Bytes {
-    let status = Some(PlayerStatus::Ready);
-    let there = Peer { status, drift_ms: Some(-7), rtt_ms: Some(80), ready: Some(7), ..Peer::default() };
     let gone = Peer { connection: Connection::Reconnecting, ..Peer::default() };
-    peers::encode(at(43_000), &Peers::from([(ada(), there), (grace(), gone)]))
+    peers::encode(at(43_000), &Peers::from([(ada(), reported()), (grace(), gone)]))
 }
 
 fn answers() -> [(&'static str, Bytes); 9] {
     #[derive(serde::Serialize)]
     struct Roster {
-        participants: Vec<Participant>,
+        participants: Vec<Listed>,
     }
     #[derive(serde::Serialize)]
     struct Refreshed {
@@ -201,7 +219,13 @@ fn answers() -> [(&'static str, Bytes); 9] {
         ("error.gap", outbound::error(Some("a1"), Some(9), &gap)),
         ("error.rate_limited", outbound::error(Some("a1"), Some(3), &limited)),
         ("reply.history", outbound::reply(Some("a9"), &outbound::entries(epoch(), Seq(42), &[chat()]))),
-        ("reply.participants", outbound::reply(Some("b1"), &Roster { participants: vec![member] })),
+        (
+            "reply.participants",
+            outbound::reply(
+                Some("b1"),
+                &Roster { participants: vec![Listed::new(member, Some(Peer::default()))] },
+            ),
+        ),
         ("reply.refresh", outbound::reply(Some("b3"), &Refreshed { expires_at: at(86_400_000) })),
         ("pong", outbound::pong(Some("b2"), &t0, at(43_000), at(43_001))),
     ]
@@ -236,7 +260,7 @@ fn welcome() -> Bytes {
         reason: None,
         last_n: 3,
         durability: "aof",
-        participants: &seated(),
+        participants: &listed(),
         participants_total: 2,
         host_id: ada(),
         slots: Slots(&[]),
@@ -253,7 +277,7 @@ fn reset() -> Bytes {
         session: view(),
         epoch: next_epoch(),
         head: Seq(40),
-        participants: &seated(),
+        participants: &listed(),
         participants_total: 2,
         host_id: ada(),
         slots: Slots(&[]),

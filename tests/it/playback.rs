@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Connect, TestClient};
 use crate::support::node::{Cluster, Node};
+use crate::support::pair::Pair;
 use crate::support::redis_server::RedisServer;
 use crate::support::wait;
 
@@ -338,6 +339,85 @@ async fn seeks_from_two_nodes_at_once_end_in_one_state() {
     }
 }
 
+/// A command of some kind; which, only the seed decides.
+fn any_command(random: &mut fastrand::Rng) -> Value {
+    let position = random.u64(0..120_000);
+    match random.u8(0..8) {
+        0 => load(),
+        1 | 2 => json!({"type": "play"}),
+        3 => json!({"type": "play", "data": {"position_ms": position}}),
+        4 | 5 => json!({"type": "pause"}),
+        6 => json!({"type": "seek", "data": {"position_ms": position}}),
+        _ => json!({"type": "rate", "data": {"rate": random.u64(1..=16) as f64 / 4.0}}),
+    }
+}
+
+/// Sends so many commands one after another and says who is ready whenever asked; how many were acked.
+async fn command_at_will(client: &mut TestClient, seed: u64, commands: u64) -> u64 {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut acked = 0;
+    for n in 1..=commands {
+        // What lost three races is given up, and its number goes to the next one.
+        let mut frame = any_command(&mut random);
+        frame["n"] = json!(acked + 1);
+        let answer = ask(client, frame).await;
+        match answer["type"].as_str() {
+            Some("ack") => acked += 1,
+            _ => assert_eq!(answer["data"]["code"], "conflict", "{n}: {answer}"),
+        }
+        let asks = client.seen();
+        let waiting = asks.iter().rev().find(|frame| frame["data"]["phase"] == "waiting").cloned();
+        client.keep(asks);
+        if let Some(waiting) = waiting.filter(|_| random.bool()) {
+            client.send(ready(&waiting["data"])).await;
+        }
+    }
+    acked
+}
+
+#[tokio::test]
+async fn any_interleaving_of_commands_from_three_nodes_ends_in_one_state() {
+    const COMMANDS: u64 = 25;
+    let redis = RedisServer::start().await;
+    let cluster = Cluster::start(3, &redis).await;
+    for seed in 1..=4u64 {
+        let (session, mut host) = session(&cluster.nodes[0]).await;
+        let (mut ada, _) = member(&cluster.nodes[1], &session).await;
+        let (mut bo, _) = member(&cluster.nodes[2], &session).await;
+        let first = command(&mut host, &mut [&mut ada, &mut bo], load()).await;
+        let acked = tokio::join!(
+            command_at_will(&mut host, seed, COMMANDS),
+            command_at_will(&mut ada, seed + 100, COMMANDS),
+            command_at_will(&mut bo, seed + 200, COMMANDS),
+        );
+        // The last word: nothing waits after it, so nothing comes by itself.
+        let last = ask(&mut host, json!({"type": "pause", "n": acked.0 + 1})).await;
+        assert_eq!(last["type"], "ack", "{last}");
+        let mut told = Vec::new();
+        for client in [&mut host, &mut ada, &mut bo] {
+            let mut films: Vec<Value> = Vec::new();
+            while films.last().is_none_or(|film| film["seq"] != last["data"]["seq"]) {
+                films.push(film_frame(client).await);
+            }
+            told.push(films);
+        }
+        assert!(told.iter().all(|films| *films == told[0]), "seed {seed}: everybody is told the same");
+        let mut before = first;
+        for film in &told[0] {
+            let (state, version) = (&film["data"], number(&before["version"]));
+            let next = number(&state["version"]) == version + 1;
+            assert!(next || *state == before, "seed {seed}: {state} after {before}");
+            before = state.clone();
+        }
+        let by_people = told[0].iter().filter(|film| !film["from"].is_null()).count() as u64;
+        assert_eq!(by_people, acked.0 + acked.1 + acked.2 + 1, "seed {seed}: what was acked was said, once");
+        for node in &cluster.nodes {
+            let (_late, welcome) = member(node, &session).await;
+            assert_eq!(welcome["slots"]["playback"], before, "seed {seed}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wait_outlives_the_node_that_began_it() {
     let redis = RedisServer::start().await;
@@ -350,4 +430,60 @@ async fn a_wait_outlives_the_node_that_began_it() {
     let started = film(&mut ada).await;
     assert_eq!(started["reason"], "deadline", "the room opened while it waited");
     assert_eq!(number(&started["version"]), number(&waiting["version"]) + 1);
+}
+
+/// A film that plays on two nodes, after all of its viewers were ready.
+async fn play(host: &mut TestClient, ada: &mut TestClient) -> Value {
+    let waiting = wait_at_the_beginning(host, &mut [ada]).await;
+    host.send(ready(&waiting)).await;
+    ada.send(ready(&waiting)).await;
+    let playing = film(host).await;
+    assert_eq!((&playing["phase"], &film(ada).await), (&json!("playing"), &playing));
+    playing
+}
+
+#[tokio::test]
+async fn a_failover_to_a_host_whose_clock_is_off_moves_no_film() {
+    const AHEAD_S: i64 = -20;
+    let mut pair = Pair::start_apart(AHEAD_S).await;
+    let url = pair.url();
+    let nodes = [Node::start(&[("REDIS_URL", &url)]).await, Node::start(&[("REDIS_URL", &url)]).await];
+    let (session, mut host) = session(&nodes[0]).await;
+    let (mut ada, _) = member(&nodes[1], &session).await;
+    let playing = play(&mut host, &mut ada).await;
+    let before = clock(&mut host).await;
+    // The replica has it.
+    let (key, version) = (format!("wp:{{{session}}}:s"), playing["version"].to_string());
+    wait::until("the replica to have the film", || async {
+        let slot = pair.replica.cli(&["HGET", &key, "slot:playback"]).await;
+        slot.starts_with(&version).then_some(())
+    })
+    .await;
+    pair.primary.kill9();
+    pair.fail_over().await;
+
+    let entry = film_frame(&mut host).await;
+    assert_eq!(film_frame(&mut ada).await, entry, "both nodes tried, and one state is everybody's");
+    let told = entry["data"].clone();
+    assert_eq!(
+        (&entry["from"], &told["reason"], &told["phase"]),
+        (&Value::Null, &json!("clock"), &json!("playing"))
+    );
+    assert_eq!(number(&told["version"]), number(&playing["version"]) + 1);
+    assert_ne!(told["clock"], playing["clock"]);
+    for kept in ["position_ms", "rate", "media", "actor"] {
+        assert_eq!(told[kept], playing[kept]);
+    }
+    let moved = told["anchor_ms"].as_i64().unwrap() - playing["anchor_ms"].as_i64().unwrap();
+    // As exactly as a node reads a clock; how quick that was is the machine's.
+    assert!((moved - AHEAD_S * 1000).abs() < 2000, "{moved} {told} {playing}");
+    assert!(clock(&mut host).await < before, "the cluster's time is the new host's");
+
+    // What was decided since goes on from there, and nobody told the film a second time.
+    for node in &nodes {
+        node.wait_ready_is(200).await;
+    }
+    let paused = command(&mut host, &mut [&mut ada], json!({"type": "pause"})).await;
+    assert_eq!(number(&paused["version"]), number(&told["version"]) + 1);
+    assert_eq!(paused["clock"], told["clock"]);
 }

@@ -66,6 +66,10 @@ impl Session {
                 let version = self.slots.get(&slot.name).map_or(0, |slot| slot.version);
                 if version + 1 == slot.version { Ok(()) } else { Err(Refusal::Conflict) }
             }
+            Effect::SlotIs { name, version } => {
+                let now = self.slots.get(name).map_or(0, |slot| slot.version);
+                if now == *version { Ok(()) } else { Err(Refusal::Conflict) }
+            }
             Effect::Transfer(participant) | Effect::Kick { participant, .. } => seated(*participant),
             Effect::Profile(_) => publish.author.map_or(Err(Refusal::NoSuchParticipant), seated),
             Effect::Patch(_) | Effect::End => Ok(()),
@@ -77,6 +81,7 @@ impl Session {
             Effect::Slot(slot) => {
                 self.slots.insert(slot.name.clone(), slot.clone());
             }
+            Effect::SlotIs { .. } => {}
             Effect::Patch(patch) => self.patch(patch),
             Effect::Transfer(participant) => {
                 self.claims.clear();

@@ -86,6 +86,11 @@ fn push_effect(call: &mut Call, effect: &Effect) {
             call.push(slot.version);
             call.push(&slot.value);
         }
+        Effect::SlotIs { name, version } => {
+            call.push("slot_is");
+            call.push(name);
+            call.push(*version);
+        }
         Effect::Patch(patch) => push_patch(call, patch),
         Effect::Transfer(participant) => {
             call.push("transfer");

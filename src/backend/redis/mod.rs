@@ -157,6 +157,7 @@ pub fn connect_watched(
         subscriber: subscriber.clone(),
         deliver,
         condition,
+        clock: clock.clone(),
         meters: meters.clone(),
     };
     tracker.spawn(supervisor.run(stop.clone()));

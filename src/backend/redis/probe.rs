@@ -17,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::meters::Meters;
 use super::primary::Primary;
-use super::reply::Reply;
+use super::reply::{Reply, unreadable};
 use super::scripts::{self, Call};
 use super::subscriber::Subscriber;
 use super::supervisor::{Condition, LinkState};
 use crate::backend::clock::ClusterClock;
 use crate::backend::error::BackendError;
 use crate::backend::{Durability, Health};
+use crate::model::time::ClockName;
 
 /// Between markers. With [`HOME_WITHIN`] it is how long a deaf connection can go unnoticed: 2 s (`DELIVERY`).
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -97,9 +98,9 @@ impl Probe {
         }
         let sent = Instant::now();
         let call = Call::new(&scripts::PROBE, std::slice::from_ref(&self.home)).arg(marker);
-        let answer = self.primary.run(call).await.and_then(read_time);
-        match answer {
-            Ok(time) => readings.note(time, sent.elapsed(), &self.clock),
+        let answer = self.primary.run(call).await;
+        match answer.and_then(|answer| Reading::new(answer, sent)) {
+            Ok(reading) => readings.note(reading, &self.clock),
             Err(error) => {
                 tracing::debug!(%error, "a probe was not sent");
                 return Outcome::Unsent;
@@ -138,10 +139,39 @@ impl Probe {
     }
 }
 
-/// Seconds and microseconds, as `TIME` has them.
-fn read_time(value: Value) -> Result<Duration, BackendError> {
-    let mut reply = Reply::array(value)?;
-    Ok(Duration::from_secs(reply.next_number()?) + Duration::from_micros(reply.next_number()?))
+/// What Redis' clock showed in answer to `lua/probe.lua`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    clock: ClockName,
+    time: Duration,
+    round_trip: Duration,
+    at: Instant,
+}
+
+impl Reading {
+    /// Reads the answer to a probe that was sent then.
+    pub(super) fn new(answer: Value, sent: Instant) -> Result<Self, BackendError> {
+        let (at, mut reply) = (Instant::now(), Reply::array(answer)?);
+        let time = Duration::from_secs(reply.next_number()?) + Duration::from_micros(reply.next_number()?);
+        let clock = ClockName::of_branch(&reply.next_text()?).ok_or_else(|| unreadable("a branch"))?;
+        Ok(Self { clock, time, round_trip: at - sent, at })
+    }
+
+    /// The quickest of several: its round trip hides the least.
+    pub(super) fn quickest(readings: impl IntoIterator<Item = Self>) -> Option<Self> {
+        readings.into_iter().min_by_key(|reading| reading.round_trip)
+    }
+
+    /// Sets the cluster's clock, if it follows another one: of one that it follows already, the probe knows better.
+    pub(super) fn follow(self, clock: &ClusterClock) {
+        if clock.read().1 != Some(self.clock) {
+            self.set(clock);
+        }
+    }
+
+    fn set(self, clock: &ClusterClock) {
+        clock.correct(self.clock, self.time + self.at.elapsed(), self.round_trip);
+    }
 }
 
 /// What the probes say together.
@@ -170,18 +200,20 @@ impl Verdict {
     }
 }
 
-/// The newest readings of Redis' clock: what it showed, the round trip, and when that was.
+/// The newest readings of Redis' clock.
 #[derive(Default)]
-struct Readings(VecDeque<(Duration, Duration, Instant)>);
+struct Readings(VecDeque<Reading>);
 
 impl Readings {
-    fn note(&mut self, time: Duration, round_trip: Duration, clock: &ClusterClock) {
-        self.0.push_back((time, round_trip, Instant::now()));
+    fn note(&mut self, reading: Reading, clock: &ClusterClock) {
+        // What another primary showed says nothing of this one.
+        self.0.retain(|earlier| earlier.clock == reading.clock);
+        self.0.push_back(reading);
         while self.0.len() > READINGS {
             self.0.pop_front();
         }
-        if let Some((time, round_trip, at)) = self.0.iter().min_by_key(|(_, round_trip, _)| *round_trip) {
-            clock.correct(*time + at.elapsed(), *round_trip);
+        if let Some(quickest) = Reading::quickest(self.0.iter().copied()) {
+            quickest.set(clock);
         }
     }
 }
@@ -237,13 +269,45 @@ mod tests {
     async fn the_quickest_reading_sets_the_clock() {
         let clock = ClusterClock::new();
         let mut readings = Readings::default();
-        readings.note(Duration::from_secs(1000), Duration::from_millis(2), &clock);
-        readings.note(Duration::from_secs(5000), Duration::from_millis(900), &clock);
+        readings.note(reading('a', 1000, 2), &clock);
+        readings.note(reading('a', 5000, 900), &clock);
         let now = clock.now().0;
         assert!((1_000_000..1_060_000).contains(&now), "{now}");
         for _ in 0..READINGS {
-            readings.note(Duration::from_secs(5000), Duration::from_millis(900), &clock);
+            readings.note(reading('a', 5000, 900), &clock);
         }
         assert!(clock.now().0 >= 5_000_000, "an old reading is not believed for ever");
+        readings.note(reading('b', 9000, 950), &clock);
+        assert!(clock.now().0 >= 9_000_000, "nor is another primary's, however quick it was");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_look_at_a_primary_sets_the_clock_and_a_second_does_not() {
+        let clock = ClusterClock::new();
+        for (branch, seconds, expected) in [('a', 1000, 1000), ('a', 2000, 1000), ('b', 3000, 3000)] {
+            reading(branch, seconds, 10).follow(&clock);
+            let now = clock.now().0 / 1000;
+            assert!((expected..expected + 60).contains(&now), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_reading_is_a_time_and_whose() {
+        let branch = || Value::BulkString("ab".repeat(20).into_bytes());
+        let time = || [Value::BulkString(b"1000".to_vec()), Value::BulkString(b"250000".to_vec())];
+        let [seconds, micros] = time();
+        let read = Reading::new(Value::Array(vec![seconds, micros, branch()]), Instant::now()).unwrap();
+        assert_eq!(read.time, Duration::from_millis(1_000_250));
+        assert_eq!(Some(read.clock), ClockName::of_branch(&"ab".repeat(20)));
+        assert!(Reading::new(Value::Array(time().to_vec()), Instant::now()).is_err(), "without a branch");
+    }
+
+    fn reading(branch: char, seconds: u64, round_trip_ms: u64) -> Reading {
+        Reading {
+            clock: ClockName::of_branch(&String::from(branch).repeat(40)).unwrap(),
+            time: Duration::from_secs(seconds),
+            round_trip: Duration::from_millis(round_trip_ms),
+            at: Instant::now(),
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::subscriber::Subscriber;
 use super::verify::{self, Demand, Shortfall, Unfit, Verified};
 use super::writers::WRITERS;
 use crate::backend::Durability;
+use crate::backend::clock::ClusterClock;
 use crate::backend::log::Deliver;
 
 /// Between the first attempts.
@@ -69,6 +70,7 @@ pub(super) struct Supervisor {
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) deliver: Arc<dyn Deliver>,
     pub(super) condition: watch::Sender<Condition>,
+    pub(super) clock: Arc<ClusterClock>,
     pub(super) meters: Arc<Meters>,
 }
 
@@ -148,8 +150,11 @@ impl Supervisor {
         let link = self.dial.command(broken.clone(), &self.meters).await.map_err(unreachable)?;
         let link = Arc::new(link);
         self.enter(LinkState::Verifying);
-        let Verified { run_id, durability } = verify::verify(&link, &self.home, self.demand()).await?;
+        let Verified { run_id, durability, reading } =
+            verify::verify(&link, &self.home, self.demand()).await?;
         let writers = self.open_writers(&broken, &run_id).await?;
+        // Before anything is written here: a film dated by the clock of the primary before would be off by what the two differ.
+        reading.into_iter().for_each(|reading| reading.follow(&self.clock));
         self.condition.send_modify(|condition| {
             condition.durability = Some(durability);
             condition.too_weak = None;

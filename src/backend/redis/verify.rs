@@ -5,15 +5,20 @@
 //! later: who waits for them notices (`writers`, `probe`).
 
 use redis::Value;
+use tokio::time::Instant;
 
 use super::link::{Fault, Link};
 use super::primary::run_on;
+use super::probe::Reading;
 use super::reply;
 use super::scripts::{self, Call};
 use crate::backend::Durability;
 
 /// The oldest major version: sharded pub/sub, script flags and `PEXPIRETIME` came with 7.0. Valkey tells the Redis it stands for.
 const MAJOR_MIN: u32 = 7;
+
+/// Looks at its clock, of which the quickest is believed: the first may have waited for a script to be read.
+const LOOKS: usize = 3;
 
 /// Why a Redis cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -61,6 +66,8 @@ pub(super) struct Verified {
     /// Which process: new at each of its starts.
     pub(super) run_id: String,
     pub(super) durability: Durability,
+    /// What its clock showed.
+    pub(super) reading: Option<Reading>,
 }
 
 /// Checks a connection and hands the scripts over.
@@ -77,8 +84,13 @@ pub(super) async fn verify(link: &Link, home: &str, demand: Demand) -> Result<Ve
     for script in scripts::all() {
         link.call(&script.load()).await?;
     }
-    // Publishes on a shard channel and reads the branch, as every write will.
-    run_on(link, &Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)).await?;
+    // Publishes on a shard channel and reads the branch, as every write will; and the clock.
+    let mut readings = Vec::new();
+    for _ in 0..LOOKS {
+        let sent = Instant::now();
+        let answer = run_on(link, &Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)).await?;
+        readings.push(Reading::new(answer, sent).map_err(|error| Fault::Failed(error.to_string()))?);
+    }
     let seen = durability(link).await;
     let durability = enough(seen, demand.level).map_err(Unfit::TooWeak)?;
     let online = replicas_online(&info);
@@ -86,7 +98,8 @@ pub(super) async fn verify(link: &Link, home: &str, demand: Demand) -> Result<Ve
         return Err(Unfit::TooWeak(Shortfall::Replicas(online)));
     }
     clear_torn_tail(link).await?;
-    Ok(Verified { run_id: field(&info, "run_id").unwrap_or_default().to_owned(), durability })
+    let run_id = field(&info, "run_id").unwrap_or_default().to_owned();
+    Ok(Verified { run_id, durability, reading: Reading::quickest(readings) })
 }
 
 /// Has Redis write its append-only file anew, once after each of its starts, by whichever node comes first.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -24,13 +25,13 @@ use crate::model::time::ClusterMs;
 use crate::protocol::peers;
 
 /// How often other nodes are told what changed about the people here, while nothing waits for it.
-const TELL: Duration = Duration::from_secs(2);
+pub(super) const TELL: Duration = Duration::from_secs(2);
 /// How often while a film waits: what gathers in between goes in one frame.
 const TELL_WAITING: Duration = Duration::from_millis(50);
 /// People in one frame; the others go with the next one.
 const TOLD_AT_ONCE: usize = 256;
 /// Rooms looked at, or told, at once.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 /// Nodes see the end of a wait in the same instant; each waits up to so long, so that most find it done.
 const JITTER_MS: u64 = 15;
 /// How long a node waits for the entry of a start it tried, before it looks again.
@@ -92,6 +93,7 @@ impl Gateway {
 
     fn see(self: &Arc<Self>, presence: &Arc<Presence>, film: Playback) {
         presence.watch().film(film);
+        self.redate_if_moved(presence);
         self.attend_if_waiting(presence);
     }
 
@@ -169,14 +171,24 @@ impl Gateway {
     }
 
     async fn tell(&self, presence: &Presence) {
+        let asks = presence.watch().asks();
+        if asks && !self.said_to_nodes(presence, peers::question(self.now())).await {
+            presence.watch().unasked();
+        }
         let news = presence.watch().news(TOLD_AT_ONCE);
         if news.is_empty() {
             return;
         }
-        let frame = peers::encode(self.now(), &news);
-        if let Err(error) = self.parts.backend.log.relay(presence.session, Relay { to: None, frame }).await {
-            tracing::debug!(%error, "other nodes were not told");
+        if !self.said_to_nodes(presence, peers::encode(self.now(), &news)).await {
             presence.watch().untold(&news);
         }
+    }
+
+    async fn said_to_nodes(&self, presence: &Presence, frame: Bytes) -> bool {
+        let said = self.parts.backend.log.relay(presence.session, Relay { to: None, frame }).await;
+        if let Err(error) = &said {
+            tracing::debug!(%error, "other nodes were not told");
+        }
+        said.is_ok()
     }
 }

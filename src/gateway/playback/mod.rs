@@ -2,11 +2,13 @@
 //!
 //! - Here: what is asked of the film, decided at its turn in the session's queue on the slot as it is then. The compare in the publish
 //!   step makes a decision on an old slot or an old permission fail, and it is decided anew.
+//! - `redate`: films that a clock which is gone dated, told anew.
 //! - `watch`: what this node knows of a room's film and viewers. `barrier`: waits, and what nodes tell each other.
 //!
 //! The rules are `model/playback`'s, which knows no node.
 
 mod barrier;
+mod redate;
 mod watch;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::backend::log::{Dedup, Effect, Publish};
 use crate::model::id::{ConnectionId, ParticipantId, SessionId};
 use crate::model::playback::barrier::start;
 use crate::model::playback::command::{Command, Moment, Outcome, apply};
+use crate::model::playback::redate::rewrite;
 use crate::model::playback::report::{Report, lead};
 use crate::model::playback::{Playback, Reason, SLOT};
 use crate::model::record::{EntryKind, Record};
@@ -78,14 +81,19 @@ impl Gateway {
         if !may_control(&record, author) {
             return Err(GatewayError::of(Code::Forbidden));
         }
-        let film = film_of(&slots)?;
-        let (film, effect) = match (apply(film.as_ref(), command, author, self.moment(session)), film) {
+        let (film, moment) = (film_of(&slots)?, self.moment(session));
+        let told = film.clone().map(|film| self.told(film, moment));
+        let (film, effect) = match (apply(told.as_ref(), command, author, moment), film) {
             (Outcome::Changed(next), _) => {
                 let effect = slot_effect(&next);
-                (next, Some(effect))
+                (next, effect)
             }
-            // It is said nevertheless: `n` stays without a hole, and everybody sees who wanted it.
-            (Outcome::Unchanged, Some(film)) => (film, None),
+            // It is said nevertheless: `n` stays without a hole, and everybody sees who wanted it. It compares all the same: said after
+            // another's `play`, a `pause` that found nothing to do before it would be last in the log, and the film would run on.
+            (Outcome::Unchanged, Some(film)) => {
+                let effect = Effect::SlotIs { name: SLOT.to_owned(), version: film.version };
+                (film, effect)
+            }
             (Outcome::Unchanged, None) => return Err(GatewayError::of(Code::Internal)),
             (Outcome::Refused(refusal), _) => {
                 return Err(Fault::because(Code::Conflict, refusal.to_string()).into());
@@ -102,7 +110,7 @@ impl Gateway {
             record: Record::new(EntryKind::Playback, draft.author, n, &film.to_json()),
             // Host, `control` and lock: a permission decided on an old record cannot land after a new one.
             if_version: Some(record.version),
-            effect,
+            effect: Some(effect),
         })
     }
 
@@ -117,16 +125,37 @@ impl Gateway {
         reason: Reason,
     ) -> Result<Publish, GatewayError> {
         let film = film_of(&self.snapshot(session).await?.slots)?;
-        let next = film.and_then(|film| start(&film, version, reason, self.moment(session)));
-        let next = next.ok_or_else(|| GatewayError::of(Code::Conflict))?;
-        Ok(Publish {
-            author: None,
-            generation: None,
-            dedup: Dedup::None,
-            record: Record::new(EntryKind::Playback, None, None, &next.to_json()),
-            if_version: None,
-            effect: Some(slot_effect(&next)),
-        })
+        let moment = self.moment(session);
+        let next = film.and_then(|film| start(&self.told(film, moment), version, reason, moment));
+        next.map(said_by_a_node).ok_or_else(|| GatewayError::of(Code::Conflict))
+    }
+
+    /// A film that another clock dated, told by this node's.
+    ///
+    /// # Errors
+    /// `conflict` when it is at another version by now, or was not moved: then there is nothing to do. `unavailable`.
+    pub(super) async fn resolve_redate(
+        &self,
+        session: SessionId,
+        version: u64,
+    ) -> Result<Publish, GatewayError> {
+        let film = film_of(&self.snapshot(session).await?.slots)?.filter(|film| film.version == version);
+        let moment = self.moment(session);
+        let next = film.and_then(|film| rewrite(&film, moment.clock, self.ahead(&film, moment)?));
+        next.map(said_by_a_node).ok_or_else(|| GatewayError::of(Code::Conflict))
+    }
+
+    /// How many milliseconds the clock of a moment here is ahead of the one that dated a film; `None` when that is not known.
+    fn ahead(&self, film: &Playback, moment: Moment) -> Option<i64> {
+        self.parts.backend.clock.between(film.clock?, moment.clock?)
+    }
+
+    /// A film by the clock of a moment here.
+    fn told(&self, film: Playback, moment: Moment) -> Playback {
+        match self.ahead(&film, moment) {
+            Some(ahead_ms) => film.told_by(moment.clock, ahead_ms),
+            None => film,
+        }
     }
 
     async fn snapshot(&self, session: SessionId) -> Result<Snapshot, GatewayError> {
@@ -138,7 +167,8 @@ impl Gateway {
     fn moment(&self, session: SessionId) -> Moment {
         let presence = self.rooms.find(session);
         let lead = presence.map_or_else(|| lead([]), |presence| lead(presence.watch().round_trips()));
-        Moment { now: self.now(), lead }
+        let (now, clock) = self.parts.backend.clock.read();
+        Moment { now, clock, lead }
     }
 }
 
@@ -162,6 +192,18 @@ pub(super) fn film_of(slots: &[Slot]) -> Result<Option<Playback>, GatewayError> 
             tracing::error!(version = slot.version, "the playback slot cannot be read");
             Err(GatewayError::of(Code::Internal))
         }
+    }
+}
+
+/// What nobody asked for: it has no author, and no number.
+fn said_by_a_node(film: Playback) -> Publish {
+    Publish {
+        author: None,
+        generation: None,
+        dedup: Dedup::None,
+        record: Record::new(EntryKind::Playback, None, None, &film.to_json()),
+        if_version: None,
+        effect: Some(slot_effect(&film)),
     }
 }
 

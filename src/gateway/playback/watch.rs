@@ -1,4 +1,4 @@
-//! What this node knows of one room's film and viewers: enough to judge a wait, and to choose a lead.
+//! What this node knows of one room's film and viewers: enough to judge a wait, to choose a lead, and to show how people fare.
 //!
 //! It is hearsay. Commands are decided on the slot itself, so that a watch that is late or incomplete can only cost a wait its
 //! deadline. No I/O: the barrier feeds it and acts on it.
@@ -41,6 +41,18 @@ struct Required {
     who: HashSet<ParticipantId>,
 }
 
+/// Whether the other nodes were asked how their people fare. What they told before this one listened it cannot know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Question {
+    /// The room has just been opened.
+    #[default]
+    Open,
+    /// There is somebody to ask about.
+    Wanted,
+    /// It was put, or there was nobody: from then on this node has heard everything.
+    Put,
+}
+
 /// One room, watched.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Watch {
@@ -50,6 +62,7 @@ pub(in crate::gateway) struct Watch {
     required: Option<Required>,
     /// Who has changed since the other nodes were told.
     changed: HashSet<ParticipantId>,
+    question: Question,
     /// Whether a task attends to the wait.
     pub(super) attended: bool,
 }
@@ -75,9 +88,46 @@ impl Watch {
         }
     }
 
+    /// The film's version, if it is so.
+    pub(super) fn is_film(&self, so: impl FnOnce(&Playback) -> bool) -> Option<u64> {
+        self.film.as_ref().filter(|film| so(film)).map(|film| film.version)
+    }
+
     /// The wait, if the film waits.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         self.film.as_ref().and_then(Playback::waiting)
+    }
+
+    /// The room was opened: what was heard before it was closed is old.
+    pub(in crate::gateway) fn opened(&mut self) {
+        self.theirs.clear();
+        self.question = Question::Open;
+    }
+
+    /// So many were seated when somebody came. Who is alone in the session has nobody to ask about.
+    pub(in crate::gateway) fn seated(&mut self, people: u32) {
+        if self.question == Question::Open {
+            self.question = if people > 1 { Question::Wanted } else { Question::Put };
+        }
+    }
+
+    /// Whether the others are to be asked; then they have been.
+    pub(super) fn asks(&mut self) -> bool {
+        let asks = self.question == Question::Wanted;
+        if asks {
+            self.question = Question::Put;
+        }
+        asks
+    }
+
+    /// They could not be asked.
+    pub(super) fn unasked(&mut self) {
+        self.question = Question::Wanted;
+    }
+
+    /// How somebody fares, as far as this node knows: who was not heard of is connected.
+    pub(in crate::gateway) fn fares(&self, who: ParticipantId) -> Peer {
+        self.of(who).or_else(|| self.theirs.get(&who).copied()).unwrap_or_default()
     }
 
     /// A participant's connection came. Who had been missed is back.
@@ -128,8 +178,11 @@ impl Watch {
         }
     }
 
-    /// A node told of its people. Of those who are here, this node knows better.
+    /// A node told of its people, or asked for others'. Of those who are here, this node knows better.
     pub(super) fn heard(&mut self, peers: Peers) {
+        if peers.is_empty() {
+            self.tell_all();
+        }
         for (participant, peer) in peers {
             if !self.mine.contains_key(&participant) {
                 self.remember(participant, peer);
@@ -154,14 +207,24 @@ impl Watch {
         news
     }
 
+    /// Whoever is not as everybody is thought to be has to be told of once more. Of who is away every node tells that knows it.
+    fn tell_all(&mut self) {
+        let mine = self.mine.keys().copied();
+        let theirs = self.theirs.iter().filter(|(_, peer)| peer.connection == Connection::Reconnecting);
+        let all: Vec<ParticipantId> = mine.chain(theirs.map(|(participant, _)| *participant)).collect();
+        let notable = all.into_iter().filter(|participant| self.fares(*participant) != Peer::default());
+        let notable: Vec<ParticipantId> = notable.collect();
+        self.changed.extend(notable);
+    }
+
     /// They could not be told.
     pub(super) fn untold(&mut self, news: &Peers) {
         self.changed.extend(news.keys());
     }
 
-    /// Whether there is something to tell.
+    /// Whether there is something to tell, or to ask.
     pub(super) fn has_news(&self) -> bool {
-        !self.changed.is_empty()
+        !self.changed.is_empty() || self.question == Question::Wanted
     }
 
     /// Whether it is known whom a wait that began then is for.
@@ -235,8 +298,8 @@ mod tests {
     fn film(version: u64, phase: Phase) -> Playback {
         let media = Media { kind: MediaKind::Sample, src: "s".to_owned(), title: None, duration_ms: None };
         let (position, rate, actor) = (MediaMs(0), RateMilli::NORMAL, ParticipantId::new_random());
-        let (anchor, effective_at, reason) = (SINCE, SINCE, Reason::Seek);
-        Playback { version, phase, media, position, anchor, rate, effective_at, actor, reason }
+        let (anchor, effective_at, reason, clock) = (SINCE, SINCE, Reason::Seek, None);
+        Playback { version, phase, media, position, anchor, rate, effective_at, actor, reason, clock }
     }
 
     fn here(connection: u64, speaks: bool) -> Here {
@@ -336,6 +399,47 @@ mod tests {
         assert!(!idle.has_news(), "nobody asks");
         idle.film(film(4, Phase::Waiting(WAIT)));
         assert_eq!(idle.news(8), Peers::from([(people[1], elsewhere(4))]));
+    }
+
+    #[test]
+    fn a_node_that_opens_a_room_asks_once_and_the_others_tell_what_is_notable() {
+        let (mut watch, people) = waiting();
+        watch.seated(1);
+        watch.seated(3);
+        assert!(!watch.has_news() && !watch.asks(), "who was alone has heard everything since");
+        watch.opened();
+        watch.seated(3);
+        assert!(watch.has_news() && watch.asks() && !watch.asks() && !watch.has_news());
+        watch.unasked();
+        assert!(watch.asks());
+
+        let report = Report { rtt_ms: Some(80), ..Report::default() };
+        watch.report(people[0], ConnectionId(1), report);
+        watch.heard(Peers::from([(people[2], AWAY), (ParticipantId::new_random(), elsewhere(4))]));
+        watch.news(8);
+        watch.heard(Peers::new());
+        let told =
+            Peers::from([(people[0], Peer { rtt_ms: Some(80), ..Peer::default() }), (people[2], AWAY)]);
+        assert_eq!(
+            watch.news(8),
+            told,
+            "their own, and who is away; not who is as everybody is thought to be"
+        );
+    }
+
+    #[test]
+    fn people_fare_as_they_were_last_heard_of() {
+        let (mut watch, people) = waiting();
+        let report = Report { drift_ms: Some(-3), ..Report::default() };
+        watch.report(people[0], ConnectionId(1), report);
+        watch.heard(Peers::from([(people[0], AWAY), (people[2], elsewhere(4))]));
+        assert_eq!(watch.fares(people[0]), Peer { drift_ms: Some(-3), ..Peer::default() }, "it is here");
+        assert_eq!(watch.fares(people[2]), elsewhere(4));
+        watch.left(people[0], ConnectionId(1));
+        assert_eq!(watch.fares(people[0]), AWAY);
+        assert_eq!(watch.fares(ParticipantId::new_random()), Peer::default());
+        watch.opened();
+        assert_eq!(watch.fares(people[2]), Peer::default(), "what was heard long ago does not count");
     }
 
     #[test]

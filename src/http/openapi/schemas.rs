@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::sessions::LISTED_MAX;
+use crate::model::playback::report::PlayerStatus;
 use crate::protocol::problem::Code;
 
 /// Every named schema.
@@ -17,7 +18,8 @@ pub(super) fn all() -> Value {
     };
     add("Admission", "Someone may take part.", &admission(), &[]);
     add("Session", "A session.", &session(), &["participant_list"]);
-    add("Participant", "Someone seated.", &participant(), &[]);
+    let fares = ["connection", "status", "drift_ms", "rtt_ms"];
+    add("Participant", "Someone seated, and how they fare as far as the node knows.", &participant(), &fares);
     add("Entry", "One message in a session's log.", &entry(), &["n"]);
     add("Page", "Part of a session's log, rising.", &page(), &[]);
     add("Position", "Where something stands in a session's log.", &position(), &[]);
@@ -112,13 +114,17 @@ fn session() -> [(&'static str, Value); 9] {
     ]
 }
 
-fn participant() -> [(&'static str, Value); 5] {
+fn participant() -> [(&'static str, Value); 9] {
     [
         ("id", id()),
         ("name", text()),
         ("color", json!({"type": ["string", "null"], "pattern": "^#[0-9a-f]{6}$"})),
         ("role", json!({"type": "string", "enum": ["host", "member"]})),
         ("joined_at", time()),
+        ("connection", json!({"type": "string", "enum": ["connected", "reconnecting"]})),
+        ("status", json!({"type": "string", "enum": PlayerStatus::ALL})),
+        ("drift_ms", json!({"type": "integer"})),
+        ("rtt_ms", count()),
     ]
 }
 

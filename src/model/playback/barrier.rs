@@ -55,6 +55,7 @@ pub fn start(film: &Playback, version: u64, reason: Reason, at: Moment) -> Optio
         anchor: at.ahead(),
         effective_at: at.ahead(),
         reason,
+        clock: at.clock,
         ..film.clone()
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::media::{Media, MediaMs, RateMilli};
 use super::{Phase, Playback, Reason, Waiting};
 use crate::model::id::ParticipantId;
-use crate::model::time::ClusterMs;
+use crate::model::time::{ClockName, ClusterMs};
 
 /// How long a film waits for its viewers after a seek: time to load, not time to leave.
 pub const WAIT: Duration = Duration::from_secs(3);
@@ -58,6 +58,8 @@ pub enum Command {
 pub struct Moment {
     /// The cluster's time.
     pub now: ClusterMs,
+    /// The clock that says so. A state that is decided on is told by it first ([`Playback::told_by`]).
+    pub clock: Option<ClockName>,
     /// How far ahead a change is dated, so that it has reached everybody by then.
     pub lead: Duration,
 }
@@ -100,7 +102,7 @@ pub fn apply(film: Option<&Playback>, command: &Command, who: ParticipantId, at:
         (Command::Seek { position }, Some(film)) => Some(turn.seek(film, *position)),
         (Command::Rate(rate), Some(film)) => turn.rate(film, *rate),
     };
-    after.map_or(Outcome::Unchanged, Outcome::Changed)
+    after.map_or(Outcome::Unchanged, |after| Outcome::Changed(Playback { clock: at.clock, ..after }))
 }
 
 /// One decision: who asked, when, and the version it makes.
@@ -127,6 +129,7 @@ impl Turn {
             effective_at: self.at.now,
             actor: self.who,
             reason: Reason::Load,
+            clock: self.at.clock,
         }
     }
 

@@ -3,6 +3,7 @@
 //! - `media`: what is played, and the film's own units.
 //! - `command`: what a participant asks for, and what the state becomes.
 //! - `barrier`: when a film that waits for its viewers starts.
+//! - `redate`: the same film by another clock.
 //! - `report`: what a player tells of itself, and the lead time that follows.
 //!
 //! Here is no clock, no I/O and no randomness, and nothing ticks: a film that plays is a line through one point (position and
@@ -12,12 +13,13 @@
 pub mod barrier;
 pub mod command;
 pub mod media;
+pub mod redate;
 pub mod report;
 
 use serde::{Deserialize, Serialize};
 
 use super::id::ParticipantId;
-use super::time::ClusterMs;
+use super::time::{ClockName, ClusterMs};
 use media::{Media, MediaMs, RateMilli};
 
 /// The slot's name.
@@ -67,6 +69,8 @@ pub enum Reason {
     Deadline,
     /// Somebody would not wait.
     Forced,
+    /// The cluster's clock is another host's; the film is where it was.
+    Clock,
 }
 
 /// A film and where it is. Without one a session is *idle*: it has no slot, and its version is 0.
@@ -91,6 +95,8 @@ pub struct Playback {
     pub actor: ParticipantId,
     /// How.
     pub reason: Reason,
+    /// The clock that its times are by; `None` where there is one for ever, as in memory.
+    pub clock: Option<ClockName>,
 }
 
 impl Playback {
@@ -140,6 +146,8 @@ struct Wire {
     actor: ParticipantId,
     reason: Reason,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock: Option<ClockName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Waiting>,
 }
 
@@ -169,6 +177,7 @@ impl From<Playback> for Wire {
             effective_at_ms: film.effective_at,
             actor: film.actor,
             reason: film.reason,
+            clock: film.clock,
         }
     }
 }
@@ -198,6 +207,7 @@ impl TryFrom<Wire> for Playback {
             effective_at: wire.effective_at_ms,
             actor: wire.actor,
             reason: wire.reason,
+            clock: wire.clock,
         })
     }
 }

@@ -30,6 +30,20 @@ pub enum PlayerStatus {
     Error,
 }
 
+impl PlayerStatus {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::Idle,
+        Self::Loading,
+        Self::Ready,
+        Self::Playing,
+        Self::Buffering,
+        Self::Lagging,
+        Self::Hidden,
+        Self::Error,
+    ];
+}
+
 /// One report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Report {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::barrier::{Tally, Verdict, start, verdict};
 use super::command::{Command, Moment, Outcome, Refusal, apply};
 use super::media::MediaKind;
+use super::redate::rewrite;
 use super::report::lead;
 use super::*;
 
@@ -18,7 +19,11 @@ fn who(letter: char) -> ParticipantId {
 }
 
 fn at(ms: u64) -> Moment {
-    Moment { now: ClusterMs(NOW.0 + ms), lead: LEAD }
+    Moment { now: ClusterMs(NOW.0 + ms), clock: None, lead: LEAD }
+}
+
+fn clock(letter: char) -> Option<ClockName> {
+    ClockName::of_branch(&String::from(letter).repeat(40))
 }
 
 fn after(ms: u64) -> ClusterMs {
@@ -34,8 +39,8 @@ fn media() -> Media {
 fn film(phase: Phase, reason: Reason) -> Playback {
     let (position, anchor) = (MediaMs(10_000), NOW);
     let rate = RateMilli::NORMAL;
-    let (actor, media) = (who('a'), media());
-    Playback { version: 7, phase, media, position, anchor, rate, effective_at: anchor, actor, reason }
+    let (actor, media, clock) = (who('a'), media(), None);
+    Playback { version: 7, phase, media, position, anchor, rate, effective_at: anchor, actor, reason, clock }
 }
 
 fn waiting() -> Playback {
@@ -247,6 +252,58 @@ fn a_start_is_for_the_wait_that_was_judged() {
 }
 
 #[test]
+fn a_clock_that_steps_moves_no_film() {
+    for step in [-3_600_000, -251, 251, 10_000] {
+        let playing = Playback { clock: clock('a'), ..film(Phase::Playing, Reason::Play) };
+        let next = rewrite(&playing, clock('b'), step).expect("it is moved");
+        assert_eq!((next.version, next.reason, next.clock), (8, Reason::Clock, clock('b')));
+        assert_eq!(
+            (next.position, next.rate, next.phase, next.actor),
+            (playing.position, playing.rate, playing.phase, who('a'))
+        );
+        for ms in [0, 1, 5000, 49_999, 60_000] {
+            // Each clock shows its own number in one and the same instant.
+            assert_eq!(
+                next.position_at(after(ms).shifted(step)),
+                playing.position_at(after(ms)),
+                "{step} {ms}"
+            );
+        }
+        assert_eq!(rewrite(&next, clock('b'), 0), None, "once");
+    }
+}
+
+#[test]
+fn a_wait_goes_by_the_clock_that_is_and_what_stands_is_left_alone() {
+    let next = rewrite(&waiting(), clock('b'), -3_600_000).expect("it is moved");
+    let wait = Waiting {
+        version: 6,
+        since_ms: NOW.shifted(-3_600_000),
+        deadline_ms: after(3000).shifted(-3_600_000),
+    };
+    assert_eq!((next.phase, next.reason, next.version), (Phase::Waiting(wait), Reason::Seek, 8));
+    for step in [-250, 0, 250] {
+        assert_eq!(
+            rewrite(&film(Phase::Playing, Reason::Play), clock('b'), step),
+            None,
+            "players absorb {step}"
+        );
+    }
+    assert_eq!(rewrite(&film(Phase::Paused, Reason::Pause), clock('b'), 10_000), None);
+}
+
+#[test]
+fn a_command_after_a_step_is_decided_on_the_film_by_its_own_clock() {
+    let playing = Playback { clock: clock('a'), ..film(Phase::Playing, Reason::Play) };
+    let moment = Moment { now: after(5000).shifted(-9000), clock: clock('b'), lead: LEAD };
+    let told = playing.told_by(clock('b'), -9000);
+    let Outcome::Changed(paused) = apply(Some(&told), &PAUSE, who('b'), moment) else { panic!("it pauses") };
+    assert_eq!((paused.position, paused.clock), (MediaMs(15_000), clock('b')), "where everybody saw it");
+    let started = start(&waiting(), 6, Reason::Ready, moment).expect("it waits");
+    assert_eq!(started.clock, clock('b'));
+}
+
+#[test]
 fn the_lead_follows_the_farthest_who_counts() {
     let ms = |round_trips: &[u32]| lead(round_trips.iter().copied()).as_millis();
     assert_eq!(ms(&[]), 250);
@@ -272,6 +329,9 @@ fn the_slot_has_one_form() {
     );
     assert_eq!(json, expected);
     assert_eq!(Playback::from_json(&json), Some(waiting()));
+    let named = Playback { clock: clock('a'), ..waiting() };
+    assert_eq!(named.to_json(), json.replace(r#""seek","#, r#""seek","clock":"aaaaaaaaaaaaaaaa","#));
+    assert_eq!(Playback::from_json(&named.to_json()), Some(named));
     let mut paused = film(Phase::Paused, Reason::Pause);
     paused.rate = RateMilli::from_factor(1.1).unwrap();
     assert!(paused.to_json().contains(r#""rate":1.1,"#) && !paused.to_json().contains("waiting"));
@@ -329,6 +389,8 @@ enum Act {
     Command(Command),
     /// Believes that the wait it saw has ended.
     Start(Reason),
+    /// Goes over to the clock that is the cluster's now, and tells the film it saw by it.
+    Redate,
 }
 
 fn any_act() -> impl Strategy<Value = (usize, u64, Act)> {
@@ -337,11 +399,60 @@ fn any_act() -> impl Strategy<Value = (usize, u64, Act)> {
         2 => Just(Act::Look),
         5 => any_command().prop_map(Act::Command),
         2 => reason.prop_map(Act::Start),
+        1 => Just(Act::Redate),
     ];
     (0usize..3, 0u64..1500, act)
 }
 
-/// The store as nodes see it: the slot, and every state that was written.
+/// Milliseconds that the second clock is ahead of the first.
+const AHEAD: i64 = -20_000;
+
+/// A node: which clock it goes by, and the film as it saw it last.
+#[derive(Clone, Default)]
+struct Node {
+    later: bool,
+    seen: Option<Playback>,
+}
+
+impl Node {
+    /// The moment as its clock shows it.
+    fn at(&self, ms: u64) -> Moment {
+        let (now, clock) =
+            if self.later { (after(ms).shifted(AHEAD), clock('b')) } else { (after(ms), clock('a')) };
+        Moment { now, clock, lead: LEAD }
+    }
+
+    /// How far its clock is ahead of a film's, when it knows: one that goes by the first knows of no second.
+    fn ahead(&self, film: &Playback) -> Option<i64> {
+        self.later.then_some(if film.clock == clock('a') { AHEAD } else { 0 })
+    }
+
+    /// What it would write, and whether that is said without a change.
+    fn decide(&self, act: &Act, ms: u64) -> Option<(Playback, bool)> {
+        let moment = self.at(ms);
+        let told = self.seen.clone().map(|film| match self.ahead(&film) {
+            Some(ahead) => film.told_by(moment.clock, ahead),
+            None => film,
+        });
+        match act {
+            Act::Look => None,
+            Act::Command(command) => match apply(told.as_ref(), command, who('b'), moment) {
+                Outcome::Changed(next) => Some((next, false)),
+                Outcome::Unchanged => self.seen.clone().map(|film| (film, true)),
+                Outcome::Refused(_) => None,
+            },
+            Act::Start(reason) => told
+                .and_then(|film| start(&film, film.waiting()?.version, *reason, moment))
+                .map(|next| (next, false)),
+            Act::Redate => {
+                let film = self.seen.as_ref()?;
+                rewrite(film, moment.clock, self.ahead(film)?).map(|next| (next, false))
+            }
+        }
+    }
+}
+
+/// The store as nodes see it: the slot, and every state that was said.
 #[derive(Default)]
 struct Store {
     slot: Option<Playback>,
@@ -349,10 +460,10 @@ struct Store {
 }
 
 impl Store {
-    /// Compare and set.
-    fn write(&mut self, next: Playback) -> bool {
+    /// Compare, and set unless it is only said.
+    fn write(&mut self, next: Playback, unchanged: bool) -> bool {
         let version = self.slot.as_ref().map_or(0, |film| film.version);
-        let fits = next.version == version + 1;
+        let fits = next.version == version + u64::from(!unchanged);
         if fits {
             self.log.push(next.clone());
             self.slot = Some(next);
@@ -361,40 +472,35 @@ impl Store {
     }
 }
 
-fn decide(film: Option<&Playback>, act: &Act, moment: Moment) -> Option<Playback> {
-    match act {
-        Act::Look => None,
-        Act::Command(command) => match apply(film, command, who('b'), moment) {
-            Outcome::Changed(next) => Some(next),
-            Outcome::Unchanged | Outcome::Refused(_) => None,
-        },
-        Act::Start(reason) => film.and_then(|film| start(film, film.waiting()?.version, *reason, moment)),
-    }
-}
-
 proptest! {
-    /// Three nodes with old views of the slot, commands in any order: one state, everywhere, and no version is skipped or made twice.
+    /// Three nodes with old views of the slot, commands in any order, and a clock that becomes another's at a different moment for each: one
+    /// state, everywhere; no version is skipped or made twice, and none follows a newer one.
     #[test]
     fn any_interleaving_ends_in_one_state(acts in prop::collection::vec(any_act(), 1..60)) {
         let mut store = Store::default();
-        let mut seen: [Option<Playback>; 3] = [None, None, None];
+        let mut nodes = vec![Node::default(); 3];
         let mut now = 0;
         for (node, later, act) in acts {
             now += later;
-            if let Some(next) = decide(seen[node].as_ref(), &act, at(now)) && !store.write(next) {
-                seen[node] = store.slot.clone();
-                if let Some(next) = decide(seen[node].as_ref(), &act, at(now)) {
-                    prop_assert!(store.write(next), "decided on the newest state");
+            let node = &mut nodes[node];
+            node.later |= matches!(act, Act::Redate);
+            if let Some((next, unchanged)) = node.decide(&act, now) && !store.write(next, unchanged) {
+                node.seen = store.slot.clone();
+                if let Some((next, unchanged)) = node.decide(&act, now) {
+                    prop_assert!(store.write(next, unchanged), "decided on the newest state");
                 }
             }
             if matches!(act, Act::Look) {
-                seen[node] = store.slot.clone();
+                node.seen = store.slot.clone();
             }
         }
-        for (index, film) in store.log.iter().enumerate() {
-            prop_assert_eq!(film.version, index as u64 + 1);
+        let mut last: Option<&Playback> = None;
+        for film in &store.log {
+            let version = last.map_or(0, |last| last.version);
+            prop_assert!(film.version == version + 1 || Some(film) == last, "{:?} after {:?}", film, last);
             let read = Playback::from_json(&film.to_json());
             prop_assert_eq!(read.as_ref(), Some(film));
+            last = Some(film);
         }
         // A client that joined at any point takes what is newer than what it has, and ends where all do.
         for from in 0..store.log.len() {
@@ -406,6 +512,27 @@ proptest! {
             }
             prop_assert_eq!(client.as_ref(), store.slot.as_ref());
         }
+    }
+
+    /// However many nodes find that a film was dated by a clock that is gone, and whenever, it is told anew once and nobody's film moves.
+    #[test]
+    fn a_film_is_told_anew_once(finders in prop::collection::vec((0usize..3, 1u64..400), 1..20), played in 0u64..30_000) {
+        let playing = Playback { version: 1, clock: clock('a'), ..film(Phase::Playing, Reason::Play) };
+        let mut store = Store { slot: Some(playing.clone()), log: vec![playing.clone()] };
+        let mut nodes = vec![Node { later: false, seen: store.slot.clone() }; 3];
+        let mut now = played;
+        for (node, later) in finders {
+            now += later;
+            let node = &mut nodes[node];
+            node.later = true;
+            if let Some((next, unchanged)) = node.decide(&Act::Redate, now) {
+                store.write(next, unchanged);
+            }
+            node.seen = store.slot.clone();
+            let film = store.slot.as_ref().expect("it plays");
+            prop_assert_eq!(film.position_at(node.at(now).now), playing.position_at(after(now)));
+        }
+        prop_assert_eq!(store.log.len(), 2);
     }
 
     /// Whatever is asked, no film is ever before its beginning or past its end, and no change is dated into the past or beyond the lead.

@@ -36,6 +36,20 @@ pub(crate) async fn a_slot_changes_only_from_its_next_version(harness: &Harness)
     assert_eq!(party.head().await, Seq(3), "what was refused left no entry");
 }
 
+pub(crate) async fn what_is_said_of_a_slot_lands_only_while_it_is_so(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let is = |version| Effect::SlotIs { name: String::from("playback"), version };
+    assert_eq!(party.effect(is(1)).await, refused(Refusal::Conflict), "there is none");
+    accepted(&party.effect(is(0)).await);
+    accepted(&party.effect(Effect::Slot(slot(1, r#"{"at":"one two"}"#))).await);
+    for stale in [0, 2] {
+        assert_eq!(party.effect(is(stale)).await, refused(Refusal::Conflict), "version {stale}");
+    }
+    accepted(&party.effect(is(1)).await);
+    assert_eq!(party.snapshot().await.slots, [slot(1, r#"{"at":"one two"}"#)], "and it stays as it was");
+    assert_eq!(party.head().await, Seq(3), "what was refused left no entry");
+}
+
 pub(crate) async fn of_many_slot_writers_one_wins(harness: &Harness) {
     let (party, other) = (Party::new(harness, ROOMY).await, harness.another().await);
     let writers = (0..10).map(|at| {

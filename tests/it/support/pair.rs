@@ -21,8 +21,13 @@ pub struct Pair {
 impl Pair {
     /// Both with an append-only file; returns when the replica follows.
     pub async fn start() -> Pair {
+        Pair::start_apart(0).await
+    }
+
+    /// The same on two hosts: the replica's clock is so many seconds ahead of the primary's.
+    pub async fn start_apart(ahead_s: i64) -> Pair {
         let primary = RedisServer::start_with(options()).await;
-        let replica = RedisServer::start_with(options()).await;
+        let replica = RedisServer::start_with(RedisOptions { ahead_s, ..options() }).await;
         let stream = ChaosProxy::to_port(primary.port()).await;
         let way = ChaosProxy::to_port(primary.port()).await;
         replica.follow(&primary, stream.port()).await;

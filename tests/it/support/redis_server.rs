@@ -30,11 +30,13 @@ pub struct RedisOptions {
     pub maxmemory: Option<u64>,
     /// More lines of `redis.conf`, for example `requirepass secret-word`.
     pub extra: Vec<String>,
+    /// Seconds that its host's clock is ahead of this one's.
+    pub ahead_s: i64,
 }
 
 impl Default for RedisOptions {
     fn default() -> RedisOptions {
-        RedisOptions { aof: Aof::Off, maxmemory: None, extra: Vec::new() }
+        RedisOptions { aof: Aof::Off, maxmemory: None, extra: Vec::new(), ahead_s: 0 }
     }
 }
 
@@ -80,7 +82,21 @@ impl RedisServer {
         std::fs::write(&conf, self.configuration()).unwrap();
         let mut command = Command::new("redis-server");
         command.arg(&conf).current_dir(self.dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        if self.options.ahead_s != 0 {
+            command.env("LD_PRELOAD", self.shifted_clock());
+        }
         self.process = Some(Process::start("redis-server", &mut command));
+    }
+
+    /// The library that shifts the clock, built by the compiler that Rust links with.
+    fn shifted_clock(&self) -> PathBuf {
+        let (source, library) = (self.dir.path().join("clock.c"), self.dir.path().join("clock.so"));
+        std::fs::write(&source, include_str!("shifted_clock.c")).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", &format!("-DAHEAD=({})", self.options.ahead_s), "-o"]);
+        let built = compiler.arg(&library).arg(&source).output().expect("cc, which Rust links with");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        library
     }
 
     fn configuration(&self) -> String {

@@ -1,7 +1,7 @@
 -- effect: the change of state that lands with the last entry of a batch. Needs fence, append and seats.
 --
--- ARGV from `at`: slot <name> <version> <json> | patch <password hash or ''> <field> <value> ... | transfer <participant>
---      | kick <participant> <ban ms> | profile <json> | end <ms until it is forgotten>
+-- ARGV from `at`: slot <name> <version> <json> | slot_is <name> <version> | patch <password hash or ''> <field> <value> ...
+--      | transfer <participant> | kick <participant> <ban ms> | profile <json> | end <ms until it is forgotten>
 --
 -- `weigh` answers a refusal's code or nothing; `apply` runs after the entry was appended.
 
@@ -9,10 +9,11 @@ local UNSEATED = 7
 
 local function weigh(s, at, author)
   local kind = ARGV[at]
-  if kind == 'slot' then
+  if kind == 'slot' or kind == 'slot_is' then
     local now = redis.call('HGET', KEYS[1], 'slot:' .. ARGV[at + 1])
     local version = now and tonumber(string.match(now, '^%d+')) or 0
-    if version + 1 ~= tonumber(ARGV[at + 2]) then return 6 end
+    if kind == 'slot' then version = version + 1 end
+    if version ~= tonumber(ARGV[at + 2]) then return 6 end
   elseif kind == 'transfer' or kind == 'kick' then
     if redis.call('HEXISTS', KEYS[3], ARGV[at + 1]) == 0 then return UNSEATED end
   elseif kind == 'profile' then
