@@ -31,7 +31,7 @@ test('a code of every length is read by somebody else\'s reader', () => {
 test('times, lists and codes in words', () => {
   assert.deepEqual([0, 5_999, 754_200, 3_723_000, NaN, -5].map(clock), ['0:00', '0:05', '12:34', '1:02:03', '0:00', '0:00']);
   assert.deepEqual([[], ['A'], ['A', 'B'], ['A', 'B', 'C'], ['A', 'B', 'C', 'D', 'E']].map((names) => list(names)), ['', 'A', 'A and B', 'A, B and C', 'A, B, C and 2 more']);
-  assert.deepEqual([12.4, -7, 0].map(signed), ['+12 ms', '−7 ms', '±0 ms']);
+  assert.deepEqual([12.4, -7, 0, -0.4].map(signed), ['+12 ms', '−7 ms', '±0 ms', '±0 ms']);
   assert.equal(why({ code: 'nobody knows', message: 'as the server says' }), 'as the server says');
 });
 

@@ -16,7 +16,7 @@ after(async () => {
   await home?.close();
 });
 
-async function watching() {
+async function watching(home) {
   const [ada, grace] = [await Person.arrive(chromium, 'Ada'), await Person.arrive(chromium, 'Grace')];
   const path = await ada.create(home.doors[0]);
   await grace.join(home.doors[1], path);
@@ -30,7 +30,7 @@ async function watching() {
 }
 
 test('a dropped network comes back by itself, with all it missed', async () => {
-  const { ada, grace } = await watching();
+  const { ada, grace } = await watching(home);
   await ada.page.click('#hud-toggle');
   await ada.page.click('.drop');
   await ada.sees('#banners', 'Connection lost');
@@ -51,8 +51,27 @@ test('a dropped network comes back by itself, with all it missed', async () => {
   }
 });
 
+test('a replica that stops hands its people over', async () => {
+  const house_ = await house();
+  const { ada, grace } = await watching(house_);
+  const second = house_.nodes[1].port;
+  await house_.stop(0);
+  await ada.sees('#banners', 'Connected again');
+  assert.equal(house_.doors[0].went.at(-1), second);
+  await ada.says('Moved.');
+  await grace.sees('.message', 'Moved.');
+  await ada.plays();
+  await inStep(ada, grace);
+  for (const one of [ada, grace]) {
+    assert.equal((await one.text('.person')).length, 2);
+    one.content(NETWORK);
+    await one.go();
+  }
+  await house_.close();
+});
+
 test('a replica is killed while the film plays, and the party goes on through the other', async () => {
-  const { ada, grace } = await watching();
+  const { ada, grace } = await watching(home);
   const [first, second] = home.nodes.map(({ port }) => port);
   assert.equal(home.doors[0].went.at(-1), first);
   await home.kill(0);

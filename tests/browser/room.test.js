@@ -94,14 +94,16 @@ test('two on two replicas meet, talk, and watch', async () => {
 
   await grace.says('The same frame on all three. 🎬');
   await grace.page.click('#reactions button >> nth=0');
-  await ada.shows('.bubble');
-  await grace.page.fill('#say', 'and');
-  await ada.sees('#typing', 'Grace is typing');
+  await ada.sees('#whisper', 'Grace: Party');
   await ada.sees('.person', /playing · [+−±]\d+ ms · RTT \d+ ms/);
   await ada.sees('.person', /Bo[\s\S]*playing · [+−±]\d+ ms/);
   await ada.page.mouse.move(2, 2);
   await bo.page.click('#reactions button >> nth=4');
-  await ada.sees('.bubble', 'Bo');
+  await ada.sees('#whisper', 'Bo: Heart');
+  await grace.page.fill('#say', 'and');
+  await ada.sees('#typing', 'Grace is typing');
+  // For the picture's sake; once it is gone, there is nothing to wait for.
+  await eventually('it has risen', () => ada.page.evaluate(() => [...document.querySelectorAll('.bubble')].every((one) => Number(getComputedStyle(one).opacity) > 0.9)));
   await ada.shot('room-dark');
   await grace.shot('room-light');
   await bo.shot('phone-late');
@@ -147,6 +149,30 @@ test('an answer quotes what it answers', async () => {
   await ada.sees('.quote', 'Ada: Which film?');
   for (const one of people) one.content();
   for (const one of people) await one.go();
+});
+
+test('the past is read in pages, as far back as it goes', async () => {
+  const { ada, grace, path, people } = await party();
+  await ada.page.evaluate(() => {
+    for (let at = 1; at <= 130; at++) {
+      document.querySelector('#say').value = `message ${at}`;
+      document.querySelector('#compose').requestSubmit();
+    }
+  });
+  await grace.sees('.message', 'message 130');
+  const bo = await Person.arrive(chromium, 'Bo');
+  await bo.join(home.doors[1], path);
+  await bo.sees('.message', 'message 130');
+  const numbers = async () => (await bo.text('.message .text')).map((text) => Number(text.split(' ')[1]));
+  const first = await numbers();
+  assert.ok(first[0] > 1 && first.length < 130, `a page: ${first[0]} to ${first.at(-1)}`);
+  await bo.page.click('#earlier');
+  await bo.sees('#beginning', 'The session begins here');
+  assert.deepEqual(await numbers(), Array.from({ length: 130 }, (_, at) => at + 1), 'each once, in order');
+  assert.equal(await bo.page.isVisible('#earlier'), false);
+  assert.equal((await ada.text('.pending, .failed')).length, 0);
+  for (const one of [...people, bo]) one.content();
+  for (const one of [...people, bo]) await one.go();
 });
 
 test('what people write is text, wherever it stands', async () => {

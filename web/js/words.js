@@ -23,7 +23,10 @@ export function list(names, most = 3) {
 }
 
 /** With its sign, as drift is told. @param {number} ms */
-export const signed = (ms) => `${ms > 0 ? '+' : ms < 0 ? '−' : '±'}${Math.abs(Math.round(ms))} ms`;
+export function signed(ms) {
+  const whole = Math.round(ms);
+  return `${whole > 0 ? '+' : whole < 0 ? '−' : '±'}${Math.abs(whole)} ms`;
+}
 
 const CODES = {
   unauthorized: 'That password is not right, or the session is no longer there.',

@@ -122,6 +122,8 @@ export async function house() {
     doors,
     /** @param {number} at */
     kill: async (at) => (dead.add(at), await nodes[at].stop('SIGKILL')),
+    /** In good order. @param {number} at */
+    stop: async (at) => (dead.add(at), await nodes[at].stop()),
     async close() {
       for (const one of doors) one.close();
       await Promise.all(nodes.map((node, at) => (dead.has(at) ? undefined : node.stop())));
