@@ -103,6 +103,13 @@ const AFTER: Parameter = Parameter {
     about: "Entries after this number, the oldest first; the newest when absent.",
     schema: || json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64}),
 };
+const SEEN_UNDER: Parameter = Parameter {
+    name: "epoch",
+    place: "query",
+    required: false,
+    about: "The epoch that `after` was seen under: the answer says whether it goes on from there.",
+    schema: || json!({"type": "string", "format": "uuid"}),
+};
 const LIMIT: Parameter = Parameter {
     name: "limit",
     place: "query",
@@ -184,7 +191,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         path: "/api/sessions/{id}/messages", id: "listMessages", who: Who::ParticipantOrServer,
         summary: "Read a page of the session's log.",
-        parameters: &[AFTER, LIMIT], answer: (200, "A page", Content::Json("Page")),
+        parameters: &[AFTER, SEEN_UNDER, LIMIT], answer: (200, "A page", Content::Json("Page")),
         faults: &[InvalidRequest, Unauthorized, Forbidden, SessionNotFound, RateLimited], ..CALL
     },
     Operation {
