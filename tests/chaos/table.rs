@@ -27,7 +27,7 @@ pub(crate) fn directory() -> PathBuf {
 
 /// Says how a row ended, at once: a run is long.
 pub(crate) fn tell(plan: &Plan, row: &Row, outcome: &Outcome) {
-    let how = if outcome.holds() { "holds" } else { "DOES NOT HOLD" };
+    let how = if outcome.word() == "holds" { "holds".to_owned() } else { outcome.word().to_uppercase() };
     println!("chaos: {} {how} ({}) in {:.0} s", row.id, row.fault, outcome.took.as_secs_f64());
     println!("  {}", cells(row, outcome).join(" | "));
     for violation in outcome.verdict.violations.iter().take(SHOWN) {
@@ -38,7 +38,7 @@ pub(crate) fn tell(plan: &Plan, row: &Row, outcome: &Outcome) {
     if outcome.verdict.violations.len() > SHOWN {
         println!("  and {} more", outcome.verdict.violations.len() - SHOWN);
     }
-    for finding in &outcome.findings {
+    for finding in &outcome.seen.findings {
         println!("  {finding}");
     }
     if !outcome.holds() {
@@ -114,8 +114,8 @@ fn cells(row: &Row, outcome: &Outcome) -> Vec<String> {
         ),
         format!("{} / {}", seconds(quantile(&counts.resume, 0.99)), seconds(counts.resume.max())),
         seconds(Some(counts.ghost).filter(|ghost| !ghost.is_zero())),
-        outcome.remarks.join("; "),
-        if outcome.holds() { "holds".to_owned() } else { "**does not hold**".to_owned() },
+        outcome.seen.remarks.join("; "),
+        if outcome.holds() { outcome.word().to_owned() } else { format!("**{}**", outcome.word()) },
     ]
 }
 
