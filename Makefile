@@ -41,7 +41,7 @@ differential: ## random sequences on a real Redis and on the model (DIFFERENTIAL
 chaos: ## breaks everything and counts, some 20 minutes; the whole matrix goes into docs/DELIVERY.md (CHAOS_SEED=… CHAOS_ROWS=F1,F17)
 	scripts/install-test-deps.sh
 	@CHAOS=$(CHAOS) CHAOS_SEED=$(CHAOS_SEED) CHAOS_ROWS=$(CHAOS_ROWS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_MIX=$(CHAOS_MIX) \
-		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md \
+		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md CHAOS_BRIEF=README.md \
 		cargo test --locked $(CHAOS_CARGO) --test chaos the_fault_matrix_holds -- --nocapture
 
 teeth: ## five builds broken on purpose, each of which the chaos checker must catch; a green one fails (part of `make test`)

@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) keep: bool,
     /// `CHAOS_DOC`: a Markdown file whose marked region gets the table.
     pub(crate) doc: Option<PathBuf>,
+    /// `CHAOS_BRIEF`: one whose region gets the counts alone.
+    pub(crate) brief: Option<PathBuf>,
     named: Option<String>,
 }
 
@@ -79,6 +81,7 @@ impl Plan {
             mix: Duration::from_secs(mix),
             keep: variable("CHAOS_KEEP").is_some(),
             doc: variable("CHAOS_DOC").map(PathBuf::from),
+            brief: variable("CHAOS_BRIEF").map(PathBuf::from),
             named,
         }
     }

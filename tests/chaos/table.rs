@@ -127,16 +127,39 @@ fn seconds(duration: Option<Duration>) -> String {
     duration.map_or("-".to_owned(), |duration| format!("{:.2} s", duration.as_secs_f64()))
 }
 
-/// Writes the table below target, and into the document that asks for it.
+/// Columns of the table that a reader in a hurry wants: the row, the fault, and what was counted.
+const COUNTS: usize = 10;
+
+/// The table with its counts alone.
+fn brief(page: &str) -> String {
+    let lines = page.lines().map(|line| match line.strip_prefix('|') {
+        Some(row) => {
+            let cells: Vec<&str> = row.split('|').take(COUNTS).collect();
+            format!("|{}|\n", cells.join("|"))
+        }
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// Writes the table below target, and into the documents that ask for it.
 pub(crate) fn publish(plan: &Plan, page: &str) -> std::io::Result<()> {
     std::fs::create_dir_all(directory())?;
     std::fs::write(directory().join("table.md"), page)?;
     // A part of the matrix, or a small load, is no figure to publish.
-    let Some(doc) = plan.doc.as_ref().filter(|_| plan.is_whole()) else { return Ok(()) };
-    let text = std::fs::read_to_string(doc)?;
-    let region = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = region.unwrap_or_else(|| panic!("{} has no region {BEGIN} … {END}", doc.display()));
-    std::fs::write(doc, format!("{before}{BEGIN}\n{page}{END}{after}"))
+    if !plan.is_whole() {
+        return Ok(());
+    }
+    for (doc, page) in [(&plan.doc, page.to_owned()), (&plan.brief, brief(page))] {
+        let Some(doc) = doc else { continue };
+        let text = std::fs::read_to_string(doc)?;
+        let region =
+            text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        let (before, after) =
+            region.unwrap_or_else(|| panic!("{} has no region {BEGIN} … {END}", doc.display()));
+        std::fs::write(doc, format!("{before}{BEGIN}\n{page}{END}{after}"))?;
+    }
+    Ok(())
 }
 
 fn date() -> String {
