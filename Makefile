@@ -13,7 +13,7 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,7 @@ test: ## installs what is missing (redis-server and so on), then runs every test
 	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 	$(MAKE) --no-print-directory sdk
+	$(MAKE) --no-print-directory browser
 
 contract: ## the backend contract over memory and Redis
 	scripts/install-test-deps.sh
@@ -40,7 +41,7 @@ differential: ## random sequences on a real Redis and on the model (DIFFERENTIAL
 chaos: ## breaks everything and counts, some 20 minutes; the whole matrix goes into docs/DELIVERY.md (CHAOS_SEED=… CHAOS_ROWS=F1,F17)
 	scripts/install-test-deps.sh
 	@CHAOS=$(CHAOS) CHAOS_SEED=$(CHAOS_SEED) CHAOS_ROWS=$(CHAOS_ROWS) CHAOS_RATE=$(CHAOS_RATE) CHAOS_MIX=$(CHAOS_MIX) \
-		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md \
+		CHAOS_KEEP=$(CHAOS_KEEP) CHAOS_DOC=docs/DELIVERY.md CHAOS_BRIEF=README.md \
 		cargo test --locked $(CHAOS_CARGO) --test chaos the_fault_matrix_holds -- --nocapture
 
 teeth: ## five builds broken on purpose, each of which the chaos checker must catch; a green one fails (part of `make test`)
@@ -56,6 +57,11 @@ sdk: ## the JavaScript SDK: its types, its tests under Node (some against a runn
 	scripts/install-test-deps.sh
 	cargo build --locked
 	sdk/test/run.sh
+
+browser: ## the page in Chromium: people on two replicas with a Redis, one of them killed; pictures in target/browser (ONLY=room for one file)
+	scripts/install-test-deps.sh
+	cargo build --locked
+	tests/browser/run.sh
 
 chart: ## the Helm chart, k8s/, rules and dashboard, without a cluster; installs its tools under the target directory
 	cargo build --locked

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs beside the Rust toolchain and this machine lacks: redis-server, openssl, Python with venv,
-# Node.js with npm. Asks nobody, changes nothing that is there, says what it cannot do.
+# Node.js with npm, Chromium. Asks nobody, changes nothing that is there, says what it cannot do.
 #
 # Debian and its kin only: elsewhere it names what is missing and exits 1.
 set -euo pipefail
@@ -24,6 +24,11 @@ if ! has python3 || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
 fi
 has node || want nodejs "the SDK, and a WebSocket client that is not ours"
 has npm || want npm "the SDK, and a WebSocket client that is not ours"
+if ! has chromium; then
+  want chromium "the page, as people use it"
+  # Chromium alone has no picture for most reactions.
+  want fonts-noto-color-emoji "the page, as people see it"
+fi
 
 if [ "${#missing[@]}" -eq 0 ]; then
   exit 0
@@ -82,6 +87,6 @@ for package in "${missing[@]}"; do
   fi
 done
 
-for program in redis-server openssl python3 node npm; do
+for program in redis-server openssl python3 node npm chromium; do
   has "$program" || cannot "$program is still missing"
 done

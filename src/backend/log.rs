@@ -20,7 +20,7 @@ pub enum Dedup {
     None,
     /// By the author's own count: 1, 2, 3 … without a hole for the life of the session.
     Number(u64),
-    /// By a key digest, remembered for the session's time to live (the `Idempotency-Key` of an HTTP publish).
+    /// By a key digest, remembered as long as the session lives (the `Idempotency-Key` of an HTTP publish).
     Key(IdempotencyKey),
 }
 

@@ -36,7 +36,7 @@ pub(super) const WEB: Setting = Setting::open(
     "WEB",
     Preset::Text("true"),
     Form::Flag,
-    "Serve the start page and the SDK (`/sdk/index.js`).",
+    "Serve the page (`/`, share links) and the SDK (`/sdk/index.js`).",
 );
 pub(super) const READY_REQUIRES_BACKEND: Setting = Setting::open(
     "READY_REQUIRES_BACKEND",

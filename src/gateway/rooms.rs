@@ -25,7 +25,7 @@ use crate::model::rate::RateLimit;
 use crate::model::seat::{Participant, Profile, Seat};
 use crate::protocol::framing::Framing;
 use crate::protocol::inbound::Resume;
-use crate::protocol::outbound::{Limits, SessionView, Slots, Welcome};
+use crate::protocol::outbound::{Limits, SessionView, Slots, Status, Welcome};
 use crate::protocol::peers::Listed;
 use crate::protocol::problem::Code;
 
@@ -196,6 +196,11 @@ impl Gateway {
         stay.0.lock().seats.insert(outbox.connection, seat);
         self.see_slots(&stay.0, &joined.snapshot.slots);
         self.parts.hub.attach(claims.sid, outbox.clone()).await;
+        let health = *self.parts.backend.health.borrow();
+        if !health.starting && !health.up {
+            // Who is here already was told when it began.
+            outbox.send("status", &Status::of(false).encode());
+        }
         Ok(Attached { seat, room, stay })
     }
 

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use super::Gateway;
 use super::caller::Caller;
 use super::error::{GatewayError, RETRY_MS, over_limit};
+use super::recovery::{Recovery, recover};
 use crate::auth::password::PasswordError;
 use crate::auth::token::Claims;
 use crate::backend::SessionSummary;
@@ -21,7 +22,7 @@ use crate::model::seat::Participant;
 use crate::model::session::{CAPACITY_DEFAULT, NewSession, SessionName, SessionRecord};
 use crate::model::time::{ClusterMs, millis};
 use crate::model::verb::Verb;
-use crate::protocol::inbound::HistoryRequest;
+use crate::protocol::inbound::{HistoryRequest, Resume};
 use crate::protocol::peers::Listed;
 use crate::protocol::problem::{Code, Fault};
 
@@ -173,6 +174,28 @@ impl Gateway {
         let mut page = page.ok_or_else(|| GatewayError::of(Code::SessionNotFound))?;
         trim(&mut page, cut);
         Ok(page)
+    }
+
+    /// A page of what came after a position, and whether it goes on from there as a listener's resume would. When it does not, the page is
+    /// the newest entries: what follows the position's number is no continuation of what the reader saw.
+    ///
+    /// # Errors
+    /// As [`history`](Self::history).
+    pub async fn history_since(
+        &self,
+        session: SessionId,
+        at: Position,
+        limit: usize,
+    ) -> Result<(Page, Recovery), GatewayError> {
+        let request = HistoryRequest { after: Some(at.seq), before: None, limit };
+        let page = self.history(session, request).await?;
+        let recovery = recover(&page.history, Some(Resume { epoch: Some(at.epoch), seq: at.seq }));
+        if recovery.recovered() {
+            return Ok((page, recovery));
+        }
+        // What a log lost or trimmed it does not get back, so the reason holds for this later page too.
+        let newest = self.history(session, HistoryRequest { after: None, ..request }).await?;
+        Ok((newest, recovery))
     }
 
     /// Publishes words over HTTP, once for each key of the same caller.

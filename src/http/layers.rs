@@ -56,10 +56,14 @@ pub fn wrap(routes: Router<Edge>, edge: &Edge) -> Router {
     routes.layer(layers).with_state(edge.clone())
 }
 
-/// Neither upgrades nor streams of events: what must go out at once must not wait in a compressor.
+/// Neither upgrades nor streams of events, as what must go out at once must not wait in a compressor; nor films, which are compressed and
+/// asked for in ranges.
 fn is_worth_it() -> impl Predicate {
     let no_upgrade = |status: StatusCode, _: _, _: &_, _: &_| status != StatusCode::SWITCHING_PROTOCOLS;
-    SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE).and(no_upgrade)
+    SizeAbove::new(COMPRESS_FROM)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new("video/"))
+        .and(no_upgrade)
 }
 
 /// A handler panicked: our bug, and nothing of it is told. The hook has printed where.

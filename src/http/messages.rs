@@ -12,7 +12,7 @@ use super::extract::{self, Admitted};
 use super::problem::Problem;
 use super::sessions::from_checked;
 use super::shape::{self, Field, Form};
-use crate::model::entry::Seq;
+use crate::model::entry::{Epoch, Position, Seq};
 use crate::model::record::EntryKind;
 use crate::protocol::inbound::{ChatData, EventData, HistoryRequest, clean};
 use crate::protocol::json::NUMBER_MAX;
@@ -50,15 +50,23 @@ struct Message<'a> {
     data: &'a RawValue,
 }
 
-/// `GET /api/sessions/{id}/messages?after=&limit=`
+/// `GET /api/sessions/{id}/messages?after=&epoch=&limit=`
 pub async fn list(
     State(edge): State<Edge>,
     Admitted { session, .. }: Admitted,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let page = edge.gateway.history(session, read_query(query.as_deref().unwrap_or_default())?).await?;
-    let position = page.history.position();
-    Ok(Json(outbound::entries(position.epoch, position.seq, &page.entries)).into_response())
+    let text = match read_query(query.as_deref().unwrap_or_default())? {
+        Asked::Page(request) => {
+            let page = edge.gateway.history(session, request).await?;
+            outbound::entries(page.history.epoch, page.history.head, &page.entries)
+        }
+        Asked::Since(at, limit) => {
+            let (page, recovery) = edge.gateway.history_since(session, at, limit).await?;
+            outbound::entries_since(page.history.position(), recovery.reason(), &page.entries)
+        }
+    };
+    Ok(Json(text).into_response())
 }
 
 /// `POST /api/sessions/{id}/messages`
@@ -99,22 +107,44 @@ fn read_message(text: &str) -> Result<(EntryKind, Box<RawValue>), Fault> {
     Ok((kind, data.to_owned()))
 }
 
-/// Whole numbers alone, each name once: digits need no decoding, so there is one way to write them.
-fn read_query(query: &str) -> Result<HistoryRequest, Fault> {
-    let (mut after, mut limit) = (None, None);
+/// What a reader wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// A page by its number alone, or the newest.
+    Page(HistoryRequest),
+    /// At most so many entries after a position, if the log still goes on from it.
+    Since(Position, usize),
+}
+
+/// Each name once. Digits and an epoch's form need no decoding, so there is one way to write them.
+fn read_query(query: &str) -> Result<Asked, Fault> {
+    let (mut after, mut epoch, mut limit) = (None, None, None);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = match name {
-            "after" => ("after", &mut after),
-            "limit" => ("limit", &mut limit),
-            _ => return Err(Fault::field("query", "knows after and limit only")),
-        };
-        let number = digits(text).ok_or_else(|| Fault::field(name, "must be a whole number"))?;
-        if value.replace(number).is_some() {
-            return Err(Fault::field(name, "is given twice"));
+        let number = |name| digits(text).ok_or_else(|| Fault::field(name, "must be a whole number"));
+        match name {
+            "after" => once("after", &mut after, Seq(number("after")?))?,
+            "limit" => once("limit", &mut limit, number("limit")?)?,
+            "epoch" => {
+                let read = Epoch::parse(text);
+                let read =
+                    read.ok_or_else(|| Fault::field("epoch", "must be an epoch as an answer has it"))?;
+                once("epoch", &mut epoch, read)?;
+            }
+            _ => return Err(Fault::field("query", "knows after, epoch and limit only")),
         }
     }
-    Ok(HistoryRequest { after: after.map(Seq), before: None, limit: clean::limit(limit)? })
+    let limit = clean::limit(limit)?;
+    match (epoch, after) {
+        (Some(epoch), Some(seq)) => Ok(Asked::Since(Position { epoch, seq }, limit)),
+        (Some(_), None) => Err(Fault::field("epoch", "is half a position without after")),
+        (None, after) => Ok(Asked::Page(HistoryRequest { after, before: None, limit })),
+    }
+}
+
+fn once<T>(name: &'static str, place: &mut Option<T>, value: T) -> Result<(), Fault> {
+    let before = place.replace(value);
+    if before.is_some() { Err(Fault::field(name, "is given twice")) } else { Ok(()) }
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -128,12 +158,18 @@ mod tests {
 
     #[test]
     fn a_query_is_read_strictly() {
-        let page = |after: Option<u64>, limit| HistoryRequest { after: after.map(Seq), before: None, limit };
+        let epoch = Epoch::new_random();
+        let page = |after: Option<u64>, limit| {
+            Asked::Page(HistoryRequest { after: after.map(Seq), before: None, limit })
+        };
+        let since = |seq, limit| Asked::Since(Position { epoch, seq: Seq(seq) }, limit);
         for (query, expected) in [
             ("", page(None, 256)),
             ("after=0", page(Some(0), 256)),
             ("after=41&limit=1", page(Some(41), 1)),
             ("limit=256&after=9007199254740991&", page(Some(9_007_199_254_740_991), 256)),
+            (&format!("after=0&epoch={epoch}"), since(0, 256)),
+            (&format!("epoch={epoch}&limit=2&after=8"), since(8, 2)),
         ] {
             assert_eq!(read_query(query), Ok(expected), "{query}");
         }
@@ -152,6 +188,13 @@ mod tests {
             ("before=1", "query"),
             ("After=1", "query"),
             ("=1", "query"),
+            ("after=1&epoch=", "epoch"),
+            ("after=1&epoch=7", "epoch"),
+            (&format!("after=1&epoch={}", epoch.to_string().replace('-', "")), "epoch"),
+            ("after=1&epoch=6C8349CC-7260-4E62-A3B1-1396831A8398", "epoch"),
+            (&format!("after=1&epoch={epoch}&epoch={epoch}"), "epoch"),
+            (&format!("epoch={epoch}"), "epoch"),
+            (&format!("epoch={epoch}&limit=1"), "epoch"),
         ] {
             let fault = read_query(query).expect_err("a refusal");
             assert_eq!(fault.errors[0].field, field, "{query}");

@@ -4,6 +4,7 @@
 //! request, calls one verb of the gateway and writes the answer; [`problem`] alone knows which status a fault has.
 
 pub mod accept;
+pub mod byte_range;
 pub mod client_ip;
 pub mod clock;
 pub mod cors;

@@ -1,92 +1,179 @@
-//! What a browser gets that comes without an app: a plain page that says what this is and where its API is.
+//! The page as it lies in `web/`: what a browser gets that comes without an app.
 //!
-//! No scripts and nothing from elsewhere; the page's own style is allowed by its hash. It says nothing of any session, not even
-//! whether there is one.
+//! Its files are compiled in, so that a binary alone is a whole product and nothing on it is of another version. Nothing is built: what a
+//! browser runs is what the repository shows. The page is one document for every address; its modules read which session it is about. It
+//! says nothing of any session that the API would not say, and its policy lets it load, run and reach nothing of another origin but films.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
-
-use aws_lc_rs::digest::{SHA256, digest};
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::extract::RawPathParams;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
+use super::byte_range::{self, Asked};
 use super::extract::InPath;
-use super::openapi::OPERATIONS;
-use crate::model::id::SessionId;
+use super::problem::Problem;
+use crate::protocol::problem::Code;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
-td{padding:.1rem 1rem .1rem 0;vertical-align:top}code{font-size:.95em}";
+/// Films may come from any https address, as each browser loads them itself, or from a file somebody opened (`blob:`). All else is ours.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: https:; connect-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
 
-/// Nothing may be loaded, run, framed or sent; only the one style may apply.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    HeaderValue::try_from(policy).expect("words and base64 are visible ASCII")
-});
+/// Asked for anew each time a page is loaded, as modules of two versions do not go together.
+const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The sample film hardly ever changes, and a browser reads it in many pieces.
+const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+macro_rules! files {
+    ($($name:literal)*) => { &[$(($name, include_bytes!(concat!("../../web/", $name)))),*] };
+}
+
+const PAGE: &[u8] = include_bytes!("../../web/index.html");
+
+/// Every other file of `web/` by its path.
+const FILES: &[(&str, &[u8])] = files! {
+    "icon.svg" "media/sample.webm"
+    "css/call.css" "css/chat.css" "css/doors.css" "css/film.css" "css/forms.css" "css/hud.css" "css/people.css" "css/room.css" "css/theme.css"
+    "js/api.js" "js/banners.js" "js/call.js" "js/chat.js" "js/controls.js" "js/doors.js" "js/elements.js" "js/film.js" "js/histogram.js" "js/hud.js"
+    "js/invite.js" "js/keys.js" "js/light.js" "js/link.js" "js/main.js" "js/mark.js" "js/mesh.js" "js/names.js" "js/network.js" "js/over.js" "js/people.js"
+    "js/qr.js" "js/reactions.js" "js/room.js" "js/seats.js" "js/settings.js" "js/story.js" "js/theme.js" "js/tiles.js" "js/timeline.js"
+    "js/waiting.js" "js/words.js"
+};
 
 /// `GET /`
 pub async fn start() -> Response {
-    page("<p>A gateway for people who watch films together: sessions, tokens, sockets. This is its API.</p>")
+    page()
 }
 
 /// `GET /s/{id}`: where a share link leads.
-pub async fn share(InPath(session): InPath) -> Response {
-    page(&invitation(session))
+pub async fn share(InPath(_): InPath) -> Response {
+    page()
 }
 
-/// An id is hex digits and hyphens, so it needs no escaping.
-fn invitation(session: SessionId) -> String {
-    format!(
-        "<p>You were invited to session <code>{session}</code>. Join it with its password: <code>POST /api/sessions/join</code> \
-         with <code>{{\"session_id\":\"{session}\",\"password\":\"…\"}}</code>, then connect to <code>/ws/{session}</code>.</p>"
-    )
-}
-
-fn page(intro: &str) -> Response {
-    let mut rows = String::new();
-    for operation in OPERATIONS {
-        let (method, path, summary) = (operation.method.to_uppercase(), operation.path, operation.summary);
-        // Writing to a String cannot fail.
-        let _ = write!(rows, "<tr><td><code>{method} {path}</code></td><td>{summary}</td></tr>");
+/// `GET /web/{*file}`: in pieces where a browser asks for one, as it cannot seek in a film otherwise.
+pub async fn file(segments: RawPathParams, headers: HeaderMap) -> Result<Response, Problem> {
+    let name = segments.iter().find(|(key, _)| *key == "file").map(|(_, name)| name);
+    let file = FILES.iter().find(|(known, _)| Some(*known) == name);
+    let (name, bytes) = file.ok_or_else(|| Problem::of(Code::NotFound))?;
+    let kind = HeaderValue::from_static(kind_of(name));
+    if !is_film(name) {
+        return Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, FRESH)], *bytes).into_response());
     }
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>WatchParty</title><style>{STYLE}</style></head><body><h1>WatchParty</h1>{intro}\
-         <table>{rows}</table><p>In full: <a href=\"/openapi.json\">/openapi.json</a></p></body></html>"
-    );
-    let html_type = HeaderValue::from_static("text/html; charset=utf-8");
-    ([(CONTENT_TYPE, html_type), (CONTENT_SECURITY_POLICY, POLICY.clone())], html).into_response()
+    let whole =
+        [(CONTENT_TYPE, kind), (CACHE_CONTROL, KEPT), (ACCEPT_RANGES, HeaderValue::from_static("bytes"))];
+    let asked = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    Ok(match byte_range::asked(asked, bytes.len()) {
+        Asked::Whole => (whole, *bytes).into_response(),
+        Asked::Part(from, to) => {
+            let part = [(CONTENT_RANGE, text(&format!("bytes {from}-{to}/{}", bytes.len())))];
+            (StatusCode::PARTIAL_CONTENT, whole, part, &bytes[from..=to]).into_response()
+        }
+        Asked::Beyond => {
+            let length = [(CONTENT_RANGE, text(&format!("bytes */{}", bytes.len())))];
+            (StatusCode::RANGE_NOT_SATISFIABLE, length).into_response()
+        }
+    })
+}
+
+fn page() -> Response {
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    ([(CONTENT_TYPE, html), (CONTENT_SECURITY_POLICY, POLICY)], PAGE).into_response()
+}
+
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).expect("words and digits are visible ASCII")
+}
+
+fn is_film(name: &str) -> bool {
+    name.ends_with(".webm")
+}
+
+fn kind_of(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("webm") => "video/webm",
+        _ => "application/octet-stream",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
     use super::*;
 
-    async fn text(response: Response) -> String {
-        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        String::from_utf8(bytes.to_vec()).unwrap()
+    fn collect(folder: &Path, under: &str, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{under}{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                collect(&entry.path(), &format!("{name}/"), found);
+            } else {
+                found.insert(name);
+            }
+        }
     }
 
-    #[tokio::test]
-    async fn the_page_is_self_contained() {
-        let response = start().await;
-        let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
-        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-        assert!(!policy.contains("unsafe"), "{policy}");
-        let html = text(response).await;
-        assert!(!html.contains("<script") && !html.contains("src="), "{html}");
-        assert!(html.contains("POST /api/sessions/create"), "{html}");
+    #[test]
+    fn every_file_of_the_folder_is_served_as_what_it_is() {
+        let mut there = BTreeSet::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("web"), "", &mut there);
+        assert!(there.remove("index.html"));
+        let served: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(served, there);
+        for name in &served {
+            assert_ne!(kind_of(name), "application/octet-stream", "{name}");
+        }
     }
 
-    #[tokio::test]
-    async fn a_share_link_names_its_session_and_no_more() {
-        let id = "8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
-        let html = text(share(InPath(id.parse().unwrap())).await).await;
-        assert!(html.contains(id), "{html}");
+    #[test]
+    fn what_it_asks_for_is_there_and_nothing_in_it_is_inline() {
+        let html = std::str::from_utf8(PAGE).unwrap();
+        for quoted in html.split('"').filter(|text| text.starts_with("/web/")) {
+            let name = &quoted["/web/".len()..];
+            assert!(FILES.iter().any(|(known, _)| *known == name), "{name}");
+        }
+        for inline in ["<style", " style=", "javascript:", "<script>", " onclick=", " onload=", " onerror="] {
+            assert!(!html.contains(inline), "{inline}");
+        }
+        for foreign in html.split('"').filter(|text| text.starts_with("http")) {
+            assert!(foreign.starts_with("https://…"), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn modules_import_what_is_there_and_write_no_markup() {
+        for (name, bytes) in FILES.iter().filter(|(name, _)| kind_of(name).starts_with("text/javascript")) {
+            let code = std::str::from_utf8(bytes).unwrap();
+            for line in code.lines().filter(|line| line.starts_with("import ")) {
+                let Some((_, from)) = line.split_once(" from '") else { continue };
+                let from = from.trim_end_matches("';");
+                let there = from.strip_prefix("./").map(|file| format!("js/{file}"));
+                let known = there.is_none_or(|file| FILES.iter().any(|(name, _)| *name == file));
+                assert!(
+                    known && (from.starts_with("./") || from == "/sdk/index.js"),
+                    "{name} imports {from}"
+                );
+            }
+            for markup in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+            {
+                assert!(!code.contains(markup), "{name}: {markup}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_policy_lets_nothing_in_from_elsewhere_but_films() {
+        let policy = POLICY.to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
     }
 }

@@ -209,6 +209,12 @@ impl Outbox {
         state.cursor = Some(at);
         let bytes = self.frame("reset", Some(at), frame);
         self.put_locked(&mut state, bytes);
+        if let Some((last, closing)) = state.last
+            && at.seq >= last
+        {
+            state.closing.get_or_insert(closing);
+            self.wake.notify_one();
+        }
         true
     }
 

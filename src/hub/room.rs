@@ -33,7 +33,7 @@ const PENDING: usize = 256;
 /// announcement, and so may the one that was under way when the room asked again.
 const CONTRADICTIONS: u8 = 3;
 
-/// Participants whose newest generation is remembered. Past it all are forgotten: then a race is settled by the next beat.
+/// Participants whose newest generation, or end, is remembered. Past it all are forgotten: then a race is settled by the next beat.
 const NEWEST: usize = 4096;
 
 /// A buffer this full is written before more is added to it: outbox bounds are kept to one buffer.
@@ -96,6 +96,9 @@ pub(super) struct Live {
     lost: Vec<(Seq, Seat)>,
     /// The newest generation heard of for a participant: a connection that attaches with an older one was replaced on its way.
     newest: HashMap<ParticipantId, Generation>,
+    /// The end of the session, and of seats, for a listener whose own end passed while it was on its way here.
+    ended: Option<Seq>,
+    ends: HashMap<ParticipantId, (Seq, Ending)>,
     /// What entries that have not been counted yet did to seats.
     changes: Vec<ParticipantChange>,
 }
@@ -119,6 +122,8 @@ impl Live {
             gone: Vec::new(),
             lost: Vec::new(),
             newest: HashMap::new(),
+            ended: None,
+            ends: HashMap::new(),
             changes: Vec::new(),
         }
     }
@@ -243,7 +248,19 @@ impl Live {
         if outbox.cursor().is_some_and(|cursor| cursor.seq < self.at.seq || cursor.epoch != self.at.epoch) {
             outbox.lag();
         }
+        self.end_late(&outbox);
         self.listeners.push(outbox);
+    }
+
+    /// Ends a listener whose seat went between the step that took it and its coming here.
+    fn end_late(&self, outbox: &Outbox) {
+        let Some((seat, since)) = outbox.seat() else { return };
+        let ends = self.ends.get(&seat.participant).copied();
+        for (seq, ending) in ends.into_iter().chain(self.ended.map(|seq| (seq, Ending::SessionEnded))) {
+            if *since < seq {
+                outbox.finish_after(seq, Closing::Ours(ending));
+            }
+        }
     }
 
     /// A participant's seat is `newest`'s: older connections end, and so does one that is still on its way here.
@@ -413,7 +430,10 @@ impl Live {
         match entry.record.kind() {
             EntryKind::ParticipantJoined => self.changes.push(ParticipantChange::Joined),
             EntryKind::Playback => self.film = Some(entry.record.clone()),
-            EntryKind::SessionEnded => self.consequences.push(Consequence::SessionEnded(entry.seq)),
+            EntryKind::SessionEnded => {
+                self.ended = Some(entry.seq);
+                self.consequences.push(Consequence::SessionEnded(entry.seq));
+            }
             EntryKind::ParticipantLeft => {
                 let Ok(left) = serde_json::from_str::<Left>(entry.record.data()) else { return };
                 self.gone.push((left.participant_id, entry.seq));
@@ -428,6 +448,10 @@ impl Live {
                     // `left` is said by the connection itself, which closes on its own.
                     _ => return,
                 };
+                if self.ends.len() >= NEWEST {
+                    self.ends.clear();
+                }
+                self.ends.insert(left.participant_id, (entry.seq, ending));
                 self.consequences.push(Consequence::SeatGone(entry.seq, left.participant_id, ending));
             }
             _ => {}

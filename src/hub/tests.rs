@@ -59,6 +59,16 @@ impl Scene {
     }
 
     async fn listen(&mut self, connection: ConnectionId, at: Position) {
+        self.seat(connection, ParticipantId::new_random(), at).await;
+    }
+
+    /// Attaches a listener whose seat was taken at `at`.
+    async fn seat(
+        &mut self,
+        connection: ConnectionId,
+        participant: ParticipantId,
+        at: Position,
+    ) -> Arc<Outbox> {
         let (body, read) = mpsc::channel(4 * INBOX);
         let terms = Terms {
             frames: 8,
@@ -68,11 +78,11 @@ impl Scene {
             metrics: quiet_metrics(),
         };
         let outbox = Outbox::new(connection, Sink::Stream(body), Arc::new(terms));
-        let participant = ParticipantId::new_random();
         let seat = Seat { session: self.session, participant, generation: Generation(1) };
         outbox.start(seat, at.seq, at, &Bytes::from_static(b"{}"));
-        self.hub.attach(self.session, outbox).await;
+        self.hub.attach(self.session, outbox.clone()).await;
         self.readers.push(read);
+        outbox
     }
 
     fn run(&mut self) {
@@ -148,4 +158,32 @@ async fn what_the_log_lost_after_it_was_announced_is_not_asked_for_for_ever() {
     for given in scene.given() {
         assert_eq!(given, [1, 2, 3, 4, 5, 6, 7]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_after_their_own_end_passed_is_ended_all_the_same() {
+    let mut scene = Scene::set(1).await;
+    scene.run();
+    let late = ParticipantId::new_random();
+    let left = format!(r#"{{"participant_id":"{late}","reason":"kicked","host_id":"{late}"}}"#);
+    let records = [Record::new(EntryKind::ParticipantLeft, None, None, &left), entry(2).record];
+    for (seq, record) in (1..).zip(records) {
+        let announcement =
+            Announcement { epoch: scene.epoch, first: Seq(seq), ts: ClusterMs(1), records: vec![record] };
+        scene.hub.announced(scene.session, announcement);
+    }
+    // Its seat was taken before the first entry; it comes to the room after both.
+    let at = Position { epoch: scene.epoch, seq: Seq::ZERO };
+    let outbox = scene.seat(ConnectionId(9), late, at).await;
+    outbox.woken().await;
+    assert_eq!(
+        (outbox.last_wanted(), outbox.todo().lagging),
+        (Some(Seq(1)), true),
+        "its end is the last it is given"
+    );
+    // Who took a seat after that end is not meant.
+    let again = scene.seat(ConnectionId(10), late, Position { seq: Seq(2), ..at }).await;
+    scene.hub.expect(scene.session, Seq(2)).await;
+    timeout(Duration::from_secs(1), again.woken()).await.expect_err("nothing to do");
+    assert_eq!((again.last_wanted(), again.todo().closing), (None, None));
 }

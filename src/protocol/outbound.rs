@@ -322,8 +322,23 @@ impl Reset<'_> {
 /// A page of the past.
 #[must_use]
 pub fn entries(epoch: Epoch, head: Seq, entries: &[Entry]) -> Box<RawValue> {
+    page(Position { epoch, seq: head }, "", entries)
+}
+
+/// A page asked for after a position: it says whether it goes on from there, or why it does not.
+#[must_use]
+pub fn entries_since(head: Position, reason: Option<&'static str>, entries: &[Entry]) -> Box<RawValue> {
+    let told = match reason {
+        None => r#""recovered":true,"reason":null,"#.to_owned(),
+        Some(reason) => format!(r#""recovered":false,"reason":"{reason}","#),
+    };
+    page(head, &told, entries)
+}
+
+/// A page with the members `told` before its entries.
+fn page(Position { epoch, seq: head }: Position, told: &str, entries: &[Entry]) -> Box<RawValue> {
     let mut out = BytesMut::new();
-    let _ = write!((&mut out).writer(), r#"{{"epoch":"{epoch}","head":{head},"entries":["#);
+    let _ = write!((&mut out).writer(), r#"{{"epoch":"{epoch}","head":{head},{told}"entries":["#);
     for (index, entry) in entries.iter().enumerate() {
         if index > 0 {
             out.put_u8(b',');
@@ -355,6 +370,18 @@ mod tests {
             page.get(),
             format!(r#"{{"epoch":"{epoch}","head":7,"entries":[{expected},{expected}]}}"#)
         );
+    }
+
+    #[test]
+    fn a_page_after_a_position_says_whether_it_goes_on() {
+        let head = Position { epoch: Epoch::new_random(), seq: Seq(7) };
+        for (reason, told) in [
+            (None, r#""recovered":true,"reason":null"#),
+            (Some("diverged"), r#""recovered":false,"reason":"diverged""#),
+        ] {
+            let expected = format!(r#"{{"epoch":"{}","head":7,{told},"entries":[]}}"#, head.epoch);
+            assert_eq!(entries_since(head, reason, &[]).get(), expected);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::checker::{self, Level, Terms, Verdict};
 use crate::happening::{Happening, MonoUs, Repetition, What, Who};
 use crate::journal::Journal;
-use crate::nemesis::{ROWS, Row, Scale, Scene};
+use crate::nemesis::{ROWS, Row, Scale, Scene, Seen};
 use crate::support::redis_server::Aof;
 use crate::support::wait::let_pass;
 use crate::table;
@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) keep: bool,
     /// `CHAOS_DOC`: a Markdown file whose marked region gets the table.
     pub(crate) doc: Option<PathBuf>,
+    /// `CHAOS_BRIEF`: one whose region gets the counts alone.
+    pub(crate) brief: Option<PathBuf>,
     named: Option<String>,
 }
 
@@ -79,6 +81,7 @@ impl Plan {
             mix: Duration::from_secs(mix),
             keep: variable("CHAOS_KEEP").is_some(),
             doc: variable("CHAOS_DOC").map(PathBuf::from),
+            brief: variable("CHAOS_BRIEF").map(PathBuf::from),
             named,
         }
     }
@@ -106,9 +109,8 @@ impl Plan {
 /// What came of a row.
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
-    /// What is wrong beside the checker's violations: panics, clients that did not settle, what the row itself found.
-    pub(crate) findings: Vec<String>,
-    pub(crate) remarks: Vec<String>,
+    /// What the row itself saw; among its findings are panics and clients that did not settle.
+    pub(crate) seen: Seen,
     pub(crate) took: Duration,
     /// Round trip of a publish before the fault, the slowest in a hundred.
     pub(crate) baseline: Duration,
@@ -117,13 +119,33 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Whether the row holds.
     pub(crate) fn holds(&self) -> bool {
-        self.verdict.violations.is_empty() && self.findings.is_empty()
+        self.verdict.violations.is_empty() && self.seen.findings.is_empty()
+    }
+
+    /// How it ended, in the words of the table. A row that broke nothing holds nothing.
+    pub(crate) fn word(&self) -> &'static str {
+        match (self.holds(), self.seen.skipped) {
+            (false, _) => "does not hold",
+            (true, true) => "skipped",
+            (true, false) => "holds",
+        }
     }
 
     fn broken(why: String, took: Duration) -> Outcome {
-        let (verdict, findings) = (Verdict::default(), vec![format!("the harness gave up: {why}")]);
-        Outcome { verdict, findings, remarks: Vec::new(), took, baseline: Duration::ZERO }
+        let seen = Seen { findings: vec![format!("the harness gave up: {why}")], ..Seen::default() };
+        Outcome { verdict: Verdict::default(), seen, took, baseline: Duration::ZERO }
     }
+}
+
+#[test]
+fn a_row_that_was_skipped_does_not_say_that_it_holds() {
+    let mut outcome = Outcome::broken("no reason".to_owned(), Duration::ZERO);
+    outcome.seen.skipped = true;
+    assert_eq!(outcome.word(), "does not hold", "what was found stays found");
+    outcome.seen.findings.clear();
+    assert_eq!(outcome.word(), "skipped");
+    outcome.seen.skipped = false;
+    assert_eq!(outcome.word(), "holds");
 }
 
 #[test]
@@ -227,9 +249,8 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     let_pass(setting.scale.pick(Duration::from_secs(2), Duration::from_secs(4))).await;
     let baseline = journal.look(slowest_ack);
     let (rng, scale, mix) = (fastrand::Rng::with_seed(setting.seed ^ 1), setting.scale, setting.mix);
-    let (remarks, findings) = (Vec::new(), Vec::new());
     let mut scene =
-        Scene { disk: None, world, crowd, journal: journal.clone(), rng, scale, remarks, findings, mix };
+        Scene { disk: None, world, crowd, journal: journal.clone(), rng, scale, seen: Seen::default(), mix };
     (row.inject)(&mut scene).await;
     scene.world.heal_network();
     scene.world.all_ready().await;
@@ -237,16 +258,17 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     let_pass(setting.scale.pick(Duration::from_secs(1), Duration::from_secs(3))).await;
     let unsettled = scene.crowd.settle(SETTLE + slack(baseline) * 3).await;
     journal.note(What::Settled);
-    scene.findings.extend(unsettled);
+    scene.seen.findings.extend(unsettled);
     drop(watch);
     let logs = scene.crowd.read_logs(&scene.world.redis).await;
     scene.crowd.disperse().await;
-    scene.findings.extend(scene.world.panics());
+    scene.seen.findings.extend(scene.world.panics());
     let terms = setting.terms(baseline);
     let judge = move || journal.look(|lines| checker::check(lines, &logs, &terms));
     let verdict = tokio::task::spawn_blocking(judge).await;
     let verdict = verdict.expect("the checker ends, it does not panic");
-    Outcome { verdict, findings: scene.findings, remarks: scene.remarks, took: begun.elapsed(), baseline }
+    (row.afterwards)(&mut scene.seen, &verdict.counts);
+    Outcome { verdict, seen: scene.seen, took: begun.elapsed(), baseline }
 }
 
 /// The time from a message to its ack that one in a hundred exceeds.

@@ -27,7 +27,7 @@ pub(crate) fn directory() -> PathBuf {
 
 /// Says how a row ended, at once: a run is long.
 pub(crate) fn tell(plan: &Plan, row: &Row, outcome: &Outcome) {
-    let how = if outcome.holds() { "holds" } else { "DOES NOT HOLD" };
+    let how = if outcome.word() == "holds" { "holds".to_owned() } else { outcome.word().to_uppercase() };
     println!("chaos: {} {how} ({}) in {:.0} s", row.id, row.fault, outcome.took.as_secs_f64());
     println!("  {}", cells(row, outcome).join(" | "));
     for violation in outcome.verdict.violations.iter().take(SHOWN) {
@@ -38,7 +38,7 @@ pub(crate) fn tell(plan: &Plan, row: &Row, outcome: &Outcome) {
     if outcome.verdict.violations.len() > SHOWN {
         println!("  and {} more", outcome.verdict.violations.len() - SHOWN);
     }
-    for finding in &outcome.findings {
+    for finding in &outcome.seen.findings {
         println!("  {finding}");
     }
     if !outcome.holds() {
@@ -114,8 +114,8 @@ fn cells(row: &Row, outcome: &Outcome) -> Vec<String> {
         ),
         format!("{} / {}", seconds(quantile(&counts.resume, 0.99)), seconds(counts.resume.max())),
         seconds(Some(counts.ghost).filter(|ghost| !ghost.is_zero())),
-        outcome.remarks.join("; "),
-        if outcome.holds() { "holds".to_owned() } else { "**does not hold**".to_owned() },
+        outcome.seen.remarks.join("; "),
+        if outcome.holds() { outcome.word().to_owned() } else { format!("**{}**", outcome.word()) },
     ]
 }
 
@@ -127,16 +127,39 @@ fn seconds(duration: Option<Duration>) -> String {
     duration.map_or("-".to_owned(), |duration| format!("{:.2} s", duration.as_secs_f64()))
 }
 
-/// Writes the table below target, and into the document that asks for it.
+/// Columns of the table that a reader in a hurry wants: the row, the fault, and what was counted.
+const COUNTS: usize = 10;
+
+/// The table with its counts alone.
+fn brief(page: &str) -> String {
+    let lines = page.lines().map(|line| match line.strip_prefix('|') {
+        Some(row) => {
+            let cells: Vec<&str> = row.split('|').take(COUNTS).collect();
+            format!("|{}|\n", cells.join("|"))
+        }
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// Writes the table below target, and into the documents that ask for it.
 pub(crate) fn publish(plan: &Plan, page: &str) -> std::io::Result<()> {
     std::fs::create_dir_all(directory())?;
     std::fs::write(directory().join("table.md"), page)?;
     // A part of the matrix, or a small load, is no figure to publish.
-    let Some(doc) = plan.doc.as_ref().filter(|_| plan.is_whole()) else { return Ok(()) };
-    let text = std::fs::read_to_string(doc)?;
-    let region = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = region.unwrap_or_else(|| panic!("{} has no region {BEGIN} … {END}", doc.display()));
-    std::fs::write(doc, format!("{before}{BEGIN}\n{page}{END}{after}"))
+    if !plan.is_whole() {
+        return Ok(());
+    }
+    for (doc, page) in [(&plan.doc, page.to_owned()), (&plan.brief, brief(page))] {
+        let Some(doc) = doc else { continue };
+        let text = std::fs::read_to_string(doc)?;
+        let region =
+            text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        let (before, after) =
+            region.unwrap_or_else(|| panic!("{} has no region {BEGIN} … {END}", doc.display()));
+        std::fs::write(doc, format!("{before}{BEGIN}\n{page}{END}{after}"))?;
+    }
+    Ok(())
 }
 
 fn date() -> String {

@@ -134,7 +134,7 @@ suite!(replicated, crate::redis_harness::start_replicated);
 /// What would take ten minutes of real time.
 mod memory_in_time {
     run! { crate::memory_harness::start;
-        long: a_claim_runs_out, an_ended_log_is_forgotten, keys_are_forgotten_with_the_time_to_live;
+        long: a_claim_runs_out, an_ended_log_is_forgotten, a_key_is_remembered_as_long_as_its_session_lives;
     }
 }
 

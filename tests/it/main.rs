@@ -28,6 +28,7 @@ mod metrics;
 mod order;
 mod pace;
 mod playback;
+mod poll;
 mod presence;
 mod redis_restart;
 mod redis_trouble;

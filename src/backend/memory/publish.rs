@@ -15,7 +15,6 @@ impl Session {
             return vec![Published::Refused(Refusal::NoSession); batch.len()];
         }
         self.fence(now);
-        self.repeats.forget(now);
         let mut effect_before = false;
         let mut answer = |publish: &Publish| {
             // An effect ends its batch: what follows was decided on the state before it.
@@ -40,7 +39,7 @@ impl Session {
         }
         let seq = self.append(publish.record.clone(), now);
         self.touch(now);
-        self.repeats.remember(publish.author, publish.dedup, seq, now.plus(self.ttl()));
+        self.repeats.remember(publish.author, publish.dedup, seq);
         if let Some(effect) = &publish.effect {
             self.apply(effect, publish, now);
         }

@@ -9,7 +9,6 @@ use std::collections::{HashMap, VecDeque};
 use crate::backend::log::{Dedup, IdempotencyKey};
 use crate::model::entry::Seq;
 use crate::model::id::ParticipantId;
-use crate::model::time::ClusterMs;
 
 /// Of how many publishes of each author the position is remembered: as many as a connection may have unacked.
 pub(super) const POSITIONS_KEPT: usize = 32;
@@ -34,8 +33,6 @@ pub(super) struct Repeats {
     /// By author; nobody counts like an author.
     counts: HashMap<Option<ParticipantId>, Count>,
     keys: HashMap<IdempotencyKey, Seq>,
-    /// The same keys with when they are forgotten, soonest first.
-    forget: VecDeque<(ClusterMs, IdempotencyKey)>,
 }
 
 /// One author's count.
@@ -58,28 +55,14 @@ impl Repeats {
         }
     }
 
-    /// Remembers where a new publish went, a key until the given time.
-    pub(super) fn remember(
-        &mut self,
-        author: Option<ParticipantId>,
-        dedup: Dedup,
-        seq: Seq,
-        until: ClusterMs,
-    ) {
+    /// Remembers where a new publish went.
+    pub(super) fn remember(&mut self, author: Option<ParticipantId>, dedup: Dedup, seq: Seq) {
         match dedup {
             Dedup::None => {}
             Dedup::Number(n) => self.counts.entry(author).or_default().push(n, seq),
             Dedup::Key(key) => {
                 self.keys.insert(key, seq);
-                self.forget.push_back((until, key));
             }
-        }
-    }
-
-    /// Forgets the keys whose time is over.
-    pub(super) fn forget(&mut self, now: ClusterMs) {
-        while let Some((_, key)) = self.forget.pop_front_if(|(until, _)| *until <= now) {
-            self.keys.remove(&key);
         }
     }
 
@@ -120,7 +103,7 @@ mod tests {
         let mut repeats = Repeats::default();
         for n in 1..=100 {
             assert_eq!(repeats.seen(author, Dedup::Number(n)), Seen::New);
-            repeats.remember(author, Dedup::Number(n), Seq(n * 10), ClusterMs(0));
+            repeats.remember(author, Dedup::Number(n), Seq(n * 10));
         }
         assert_eq!(repeats.seen(author, Dedup::Number(100)), Seen::Before(Seq(1000)));
         assert_eq!(repeats.seen(author, Dedup::Number(69)), Seen::Before(Seq(690)));
@@ -133,16 +116,5 @@ mod tests {
         assert_eq!(repeats.seen(author, Dedup::Number(102)), Seen::Beyond { last_n: 100 });
         assert_eq!(repeats.seen(author, Dedup::Number(0)), Seen::Beyond { last_n: 100 });
         assert_eq!(repeats.seen(None, Dedup::Number(1)), Seen::New, "nobody counts apart");
-    }
-
-    #[test]
-    fn keys_are_forgotten_when_their_time_is_over() {
-        let mut repeats = Repeats::default();
-        let key = |byte| Dedup::Key(IdempotencyKey([byte; 16]));
-        repeats.remember(None, key(1), Seq(1), ClusterMs(10));
-        repeats.remember(None, key(2), Seq(2), ClusterMs(20));
-        repeats.forget(ClusterMs(10));
-        assert_eq!(repeats.seen(None, key(1)), Seen::New);
-        assert_eq!(repeats.seen(None, key(2)), Seen::Before(Seq(2)));
     }
 }

@@ -108,11 +108,6 @@ impl Session {
         self.record.expires_at = now.plus(self.ttl);
     }
 
-    /// How long it lives without a join, entry or beat.
-    pub(super) fn ttl(&self) -> Duration {
-        self.ttl
-    }
-
     /// bcrypt text of its password.
     pub(super) fn password_hash(&self) -> &str {
         &self.password_hash

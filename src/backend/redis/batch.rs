@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::Shared;
+use super::keys;
 use super::reply::{Reply, unreadable};
 use super::rows;
 use super::scripts::{self, Call};
@@ -30,21 +31,17 @@ pub(super) fn call(shared: &Shared, session: SessionId, batch: &[Publish]) -> Re
     let effect = batch.last().and_then(|publish| publish.effect.as_ref());
     let script = if effect.is_some() { &scripts::ACT } else { &scripts::PUBLISH };
 
-    let mut keys = shared.keys.session(session);
     let mut authors: Vec<String> = Vec::new();
     let mut items = Vec::with_capacity(batch.len());
     for publish in batch {
         let again = match &publish.dedup {
             Dedup::None => String::new(),
             Dedup::Number(n) => format!("n{n}"),
-            Dedup::Key(key) => {
-                keys.push(shared.keys.idempotency(session, key));
-                format!("k{}", keys.len())
-            }
+            Dedup::Key(key) => keys::idempotency(key),
         };
         items.push((author(publish, &mut authors), again, publish));
     }
-    let mut call = shared.begin(script, session, &keys).arg(authors.len()).arg(items.len()).arg(&authors);
+    let mut call = shared.write(script, session).arg(authors.len()).arg(items.len()).arg(&authors);
     for (author, again, publish) in items {
         call.push(author);
         call.push(publish.generation.map(|generation| generation.0.to_string()).unwrap_or_default());

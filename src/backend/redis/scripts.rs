@@ -72,7 +72,7 @@ scripts! {
     BUCKET = Some(BackendCommand::Limit), WritesAlways, [include_str!("lua/bucket.lua")];
     /// What a `WAIT` is to wait for (`writers`); allowed on a full Redis, so that what it did take is vouched for.
     MARK = None, WritesAlways, [include_str!("lua/mark.lua")];
-    /// Asked every second, and refused whenever a publish would be: a Redis that takes no writes is not one to be ready with.
+    /// Asked twice a second, and refused whenever a publish would be: a Redis that takes no writes is not one to be ready with.
     PROBE = None, Writes, [PROBE_BODY];
     /// The same once, of a new connection: one to a full Redis can still be read through.
     TRIAL = None, WritesAlways, [PROBE_BODY];

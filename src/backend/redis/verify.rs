@@ -165,7 +165,12 @@ fn replicas_online(info: &str) -> u32 {
 /// What this Redis' settings give; `None` when they cannot be seen.
 async fn durability(link: &Link) -> Option<Durability> {
     let mut command = redis::cmd("CONFIG");
-    command.arg("GET").arg("appendonly").arg("appendfsync").arg("maxmemory-policy");
+    command
+        .arg("GET")
+        .arg("appendonly")
+        .arg("appendfsync")
+        .arg("no-appendfsync-on-rewrite")
+        .arg("maxmemory-policy");
     let answer =
         link.call(&command).await.ok().and_then(|value| {
             redis::from_redis_value::<std::collections::HashMap<String, String>>(value).ok()
@@ -178,11 +183,17 @@ async fn durability(link: &Link) -> Option<Durability> {
     if !is("maxmemory-policy", "noeviction") {
         tracing::warn!("redis may evict sessions when its memory is full: set maxmemory-policy noeviction");
     }
-    Some(match (is("appendonly", "yes"), is("appendfsync", "always")) {
-        (true, true) => Durability::Fsync,
-        (true, false) => Durability::Aof,
-        (false, _) => Durability::Memory,
-    })
+    let fsync = config.get("appendfsync").map(String::as_str);
+    Some(given(is("appendonly", "yes"), fsync, is("no-appendfsync-on-rewrite", "yes")))
+}
+
+/// What a file gives: nothing that is promised for a power cut without a sync each second, and no more than that where a rewrite suspends them.
+fn given(file: bool, fsync: Option<&str>, not_while_rewriting: bool) -> Durability {
+    match (file, fsync) {
+        (true, Some("always")) if !not_while_rewriting => Durability::Fsync,
+        (true, Some("always" | "everysec")) => Durability::Aof,
+        _ => Durability::Memory,
+    }
 }
 
 /// What an ack means, if that is enough.
@@ -213,6 +224,15 @@ mod tests {
         assert_eq!(field(info, "redis_version"), Some("7.0.15"));
         assert_eq!(field(info, "master"), None);
         assert_eq!(field(info, "run_id"), None);
+    }
+
+    #[test]
+    fn a_file_gives_what_its_syncs_give() {
+        use Durability::{Aof, Fsync, Memory};
+        let file = |fsync, suspended| given(true, Some(fsync), suspended);
+        assert_eq!([file("always", false), file("always", true)], [Fsync, Aof]);
+        assert_eq!([file("everysec", false), file("no", false)], [Aof, Memory]);
+        assert_eq!([given(false, Some("always"), false), given(true, None, false)], [Memory, Memory]);
     }
 
     #[test]

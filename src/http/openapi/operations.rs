@@ -103,6 +103,13 @@ const AFTER: Parameter = Parameter {
     about: "Entries after this number, the oldest first; the newest when absent.",
     schema: || json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64}),
 };
+const SEEN_UNDER: Parameter = Parameter {
+    name: "epoch",
+    place: "query",
+    required: false,
+    about: "The epoch that `after` was seen under: the answer says whether it goes on from there.",
+    schema: || json!({"type": "string", "format": "uuid"}),
+};
 const LIMIT: Parameter = Parameter {
     name: "limit",
     place: "query",
@@ -184,7 +191,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         path: "/api/sessions/{id}/messages", id: "listMessages", who: Who::ParticipantOrServer,
         summary: "Read a page of the session's log.",
-        parameters: &[AFTER, LIMIT], answer: (200, "A page", Content::Json("Page")),
+        parameters: &[AFTER, SEEN_UNDER, LIMIT], answer: (200, "A page", Content::Json("Page")),
         faults: &[InvalidRequest, Unauthorized, Forbidden, SessionNotFound, RateLimited], ..CALL
     },
     Operation {
@@ -252,6 +259,10 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         path: "/s/{id}", id: "getSharePage", summary: "Where a share link leads.",
         answer: (200, "A page", Content::Text("text/html")), faults: &[SessionNotFound], ..CALL
+    },
+    Operation {
+        path: "/web/{*file}", id: "getPageFile", summary: "A file of the page; the sample film in ranges, too.",
+        answer: (200, "A file", Content::Text("*/*")), faults: &[NotFound], ..CALL
     },
     Operation {
         path: "/sdk/{*module}", id: "getSdkModule", summary: "A module of the JavaScript SDK: import index.js.",

@@ -21,7 +21,7 @@ pub(super) fn all() -> Value {
     let fares = ["connection", "status", "drift_ms", "rtt_ms"];
     add("Participant", "Someone seated, and how they fare as far as the node knows.", &participant(), &fares);
     add("Entry", "One message in a session's log.", &entry(), &["n"]);
-    add("Page", "Part of a session's log, rising.", &page(), &[]);
+    add("Page", "Part of a session's log, rising.", &page(), &["recovered", "reason"]);
     add("Position", "Where something stands in a session's log.", &position(), &[]);
     add("Token", "A token and its end.", &[("token", text()), ("expires_at", time())], &[]);
     add("Clock", "The cluster's time.", &[("now_ms", time())], &[]);
@@ -139,8 +139,10 @@ fn entry() -> [(&'static str, Value); 6] {
     ]
 }
 
-fn page() -> [(&'static str, Value); 3] {
-    [("epoch", id()), ("head", count()), ("entries", list(&named("Entry")))]
+fn page() -> [(&'static str, Value); 5] {
+    let reason = json!({"type": ["string", "null"], "enum": ["trimmed", "diverged", "unknown_epoch", null]});
+    let entries = list(&named("Entry"));
+    [("epoch", id()), ("head", count()), ("recovered", flag()), ("reason", reason), ("entries", entries)]
 }
 
 fn position() -> [(&'static str, Value); 2] {

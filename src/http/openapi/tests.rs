@@ -73,6 +73,10 @@ fn answers_and_parameters_are_as_the_protocol_has_them() {
     assert_eq!(publish["parameters"][0]["name"], "id");
     assert_eq!(publish["parameters"][1]["name"], "Idempotency-Key");
     assert_eq!(publish["security"], json!([{"token": []}, {"server": []}]));
+    let list = &document["paths"]["/api/sessions/{id}/messages"]["get"]["parameters"];
+    let names: Vec<_> = list.as_array().unwrap().iter().map(|parameter| &parameter["name"]).collect();
+    assert_eq!(names, ["id", "after", "epoch", "limit"]);
+    assert_eq!(document["components"]["schemas"]["Page"]["required"], json!(["epoch", "head", "entries"]));
     let ready = &document["paths"]["/health/ready"]["get"]["responses"]["503"];
     assert_eq!(ready["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Probe");
     let change = &document["paths"]["/api/sessions/{id}"]["patch"]["requestBody"]["content"]["application/json"]

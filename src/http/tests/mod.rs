@@ -86,7 +86,7 @@ async fn send_from(
     request.extensions_mut().insert(peer);
     let mut response = app.clone().oneshot(request).await.unwrap();
     let body = std::mem::take(response.body_mut());
-    Answer { body: to_bytes(body, 1 << 20).await.unwrap().to_vec(), response }
+    Answer { body: to_bytes(body, 2 << 20).await.unwrap().to_vec(), response }
 }
 
 fn ask(method: Method, path: &str) -> axum::http::request::Builder {
@@ -131,6 +131,50 @@ async fn the_sdk_is_served_as_it_is() {
     ] {
         assert_eq!(fetch(&app(), path).await.code(), "not_found", "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_page_is_one_document_with_a_strict_policy() {
+    for path in ["/".to_owned(), format!("/s/{ID}")] {
+        let answer = fetch(&app(), &path).await;
+        assert_eq!(
+            (answer.status(), answer.header("content-type")),
+            (200, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(
+            answer.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'; ")
+        );
+        assert_eq!(answer.body, include_bytes!("../../../web/index.html"));
+    }
+    for path in
+        ["/web/", "/web", "/web/index.html", "/web/js/x.js", "/web/%2e%2e/Cargo.toml", "/web/..%2fCargo.toml"]
+    {
+        assert_eq!(fetch(&app(), path).await.code(), "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_sample_film_is_served_in_ranges_and_never_compressed() {
+    let film = include_bytes!("../../../web/media/sample.webm");
+    let get = |range: &'static str| async move {
+        let request = ask(Method::GET, "/web/media/sample.webm")
+            .header("accept-encoding", "gzip")
+            .header("range", range);
+        send(&app(), request, "").await
+    };
+    let part = get("bytes=1000-1999").await;
+    assert_eq!((part.status(), part.header("content-type")), (206, "video/webm"));
+    assert_eq!(part.header("content-range"), format!("bytes 1000-1999/{}", film.len()));
+    assert_eq!(part.body, film[1000..2000]);
+    let whole = get("lines=1").await;
+    assert_eq!(
+        (whole.status(), whole.header("accept-ranges"), whole.header("content-encoding")),
+        (200, "bytes", "")
+    );
+    assert_eq!(whole.body.len(), film.len());
+    let beyond = get("bytes=99999999-").await;
+    assert_eq!((beyond.status(), beyond.header("content-range")), (416, &*format!("bytes */{}", film.len())));
 }
 
 #[tokio::test]

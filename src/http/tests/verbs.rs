@@ -103,6 +103,41 @@ async fn a_message_sent_twice_is_one_entry() {
 }
 
 #[tokio::test]
+async fn a_page_says_whether_it_goes_on_from_a_position() {
+    let app = app();
+    let session = create(&app).await;
+    let messages = path(&session, "/messages");
+    let message = json!({"type": "chat", "data": {"text": "hi"}});
+    let ack = call(&app, &session, Method::POST, &messages, &message).await.json();
+    let (epoch, seq) = (ack["epoch"].as_str().unwrap(), ack["seq"].as_u64().unwrap());
+    let ask = async |after: u64, epoch: &str| {
+        let at = format!("{messages}?after={after}&epoch={epoch}");
+        call(&app, &session, Method::GET, &at, &Value::Null).await
+    };
+    for (after, epoch, told, numbers) in [
+        (0, epoch, json!([true, null]), vec![seq]),
+        (seq, epoch, json!([true, null]), vec![]),
+        (seq + 1, epoch, json!([false, "diverged"]), vec![seq]),
+        (0, super::ID, json!([false, "unknown_epoch"]), vec![seq]),
+    ] {
+        let page = ask(after, epoch).await.json();
+        assert_eq!(json!([page["recovered"], page["reason"]]), told, "{after} {page}");
+        let read: Vec<u64> =
+            page["entries"].as_array().unwrap().iter().filter_map(|entry| entry["seq"].as_u64()).collect();
+        assert_eq!(read, numbers, "{after} {page}");
+        assert_eq!((&page["epoch"], &page["head"]), (&ack["epoch"], &ack["seq"]));
+    }
+    let nonsense = ask(0, "new").await;
+    assert_eq!((nonsense.status(), &nonsense.json()["errors"][0]["field"]), (400, &json!("epoch")));
+    let plain = call(&app, &session, Method::GET, &format!("{messages}?after=0"), &Value::Null).await.json();
+    assert_eq!(
+        (plain.get("recovered"), plain.get("reason")),
+        (None, None),
+        "who gives no epoch is told nothing"
+    );
+}
+
+#[tokio::test]
 async fn a4_a9_others_may_not() {
     let app = app();
     let (session, other) = (create(&app).await, create(&app).await);

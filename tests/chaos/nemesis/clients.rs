@@ -23,12 +23,15 @@ fn door(scene: &Scene, at: usize) -> &ChaosProxy {
 pub(super) const RESETS: Inject = |scene| {
     Box::pin(async move {
         let fault = scene.breaks(FaultKind::ClientsReset, &[]);
+        let mut reset = 0;
         for _ in 0..scene.scale.pick(12, 40) {
             let at = scene.any_node();
+            reset += door(scene, at).open();
             door(scene, at).reset_connections();
             let_pass(Duration::from_millis(200 + scene.rng.u64(..300))).await;
         }
         scene.heals(fault);
+        scene.seen.must_have_happened("connections reset", reset);
     })
 };
 
@@ -42,16 +45,27 @@ pub(super) const SLOW_READERS: Inject = |scene| {
         let stopped = watch_outboxes(scene, scene.scale.pick(8, 20)).await;
         door(scene, 0).heal();
         scene.heals(fault);
-        scene.remarks.push(format!("at most {:.0} KiB waited for one reader", slow.max(stopped) / 1024.0));
-        if slow.max(stopped) > WAITING_MAX {
-            scene.findings.push(format!("I12: {} bytes wait for one reader", slow.max(stopped)));
+        scene.seen.must_have_happened("readers behind at once", slow.behind.max(stopped.behind));
+        let waited = slow.waited.max(stopped.waited);
+        scene.seen.remarks.push(format!("at most {:.0} KiB waited for one reader", waited / 1024.0));
+        if waited > WAITING_MAX {
+            scene.seen.findings.push(format!("I12: {waited} bytes wait for one reader"));
         }
     })
 };
 
-/// For a while; the most bytes that waited for a connection of the node, on average.
-async fn watch_outboxes(scene: &Scene, seconds: u64) -> f64 {
-    let mut most: f64 = 0.0;
+/// The most that was seen of a node's readers at one moment.
+#[derive(Default)]
+struct Most {
+    /// Bytes that waited for a connection, on average.
+    waited: f64,
+    /// Connections past their outbox, which read the log at their own pace.
+    behind: usize,
+}
+
+/// Looks at the node's outboxes for a while.
+async fn watch_outboxes(scene: &Scene, seconds: u64) -> Most {
+    let mut most = Most::default();
     for _ in 0..seconds {
         let_pass(Duration::from_secs(1)).await;
         let node = &scene.world.places[0].node;
@@ -71,7 +85,9 @@ async fn watch_outboxes(scene: &Scene, seconds: u64) -> f64 {
             connections,
             slow: connections,
         });
-        most = most.max(outboxes / f64::from(connections.max(1)));
+        most.waited = most.waited.max(outboxes / f64::from(connections.max(1)));
+        let behind = value("watchparty_connections_behind").expect("a series of every node");
+        most.behind = most.behind.max(behind as usize);
     }
     most
 }

@@ -21,7 +21,7 @@ pub(super) const EVERYTHING: Inject = |scene| {
             faults += 1;
             scene.for_a_while(1).await;
         }
-        scene.remarks.push(format!("{faults} faults"));
+        scene.seen.remarks.push(format!("{faults} faults"));
     })
 };
 
@@ -38,7 +38,7 @@ async fn one(scene: &mut Scene) {
         }
         5 => links::broken(scene, FaultKind::SubscriberCut, seconds, ChaosProxy::deafen_listeners).await,
         6 => links::broken(scene, FaultKind::SubscriberCut, seconds, ChaosProxy::cut_listeners).await,
-        7 => stores::kill_listeners(scene).await,
+        7 => drop(stores::kill_listeners(scene).await),
         8 => stores::crash(scene).await,
         _ => stores::freeze(scene, seconds).await,
     }

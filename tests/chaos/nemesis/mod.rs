@@ -10,6 +10,7 @@ mod mix;
 mod nodes;
 mod people;
 mod rows;
+mod seen;
 mod stores;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use crate::workload::{Crowd, Shape};
 use crate::world::{World, WorldOptions};
 
 pub(crate) use rows::ROWS;
+pub(crate) use seen::{Afterwards, Seen};
 
 /// How large a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(crate) struct Row {
     pub(crate) world: fn(Scale) -> WorldOptions,
     pub(crate) shape: fn(Shape, Scale) -> Shape,
     pub(crate) inject: Inject,
+    /// What it adds when the checker has counted.
+    pub(crate) afterwards: Afterwards,
 }
 
 /// What an injector works on.
@@ -67,9 +71,8 @@ pub(crate) struct Scene {
     pub(crate) journal: Journal,
     pub(crate) rng: fastrand::Rng,
     pub(crate) scale: Scale,
-    /// What the row itself saw that no invariant speaks of, for the table; and what it finds wrong.
-    pub(crate) remarks: Vec<String>,
-    pub(crate) findings: Vec<String>,
+    /// What the row adds to the checker's verdict.
+    pub(crate) seen: Seen,
     /// How long the mix goes on.
     pub(crate) mix: Duration,
 }
@@ -85,7 +88,7 @@ impl Scene {
         self.journal.fault(kind, nodes, &[])
     }
 
-    /// A fault begins on some nodes, and nothing can be delivered there while it lasts: readiness has to tell.
+    /// A fault begins on some nodes, and nothing can be delivered there, or shown to be, while it lasts: readiness has to tell.
     pub(crate) fn silences(&self, kind: FaultKind, nodes: &[usize]) -> FaultId {
         self.journal.fault(kind, nodes, nodes)
     }

@@ -34,7 +34,7 @@ pub(super) const STOP: Inject = |scene| {
         for at in 0..scene.world.places.len() {
             let fault = scene.breaks(FaultKind::NodeStopped, &[at]);
             if let Some(wrong) = scene.world.stop(at).await {
-                scene.findings.push(wrong);
+                scene.seen.findings.push(wrong);
             }
             scene.world.revive(at).await;
             scene.heals(fault);
@@ -47,11 +47,14 @@ pub(super) const STOP: Inject = |scene| {
             .iter()
             .map(|(count, spread)| format!("{count} closes over {:.1} s", spread.as_secs_f64()))
             .collect();
-        scene.remarks.push(told.join(", "));
+        scene.seen.remarks.push(told.join(", "));
         for (count, spread) in spread {
             // The slots of few connections do not reach the end of the window.
             if count >= 20 && spread.as_secs_f64() < 0.8 * window {
-                scene.findings.push(format!("{count} closes within {spread:?} of a window of {window} s"));
+                scene
+                    .seen
+                    .findings
+                    .push(format!("{count} closes within {spread:?} of a window of {window} s"));
             }
         }
     })
@@ -92,12 +95,8 @@ pub(super) const FREEZE: Inject = |scene| {
             });
             left.collect::<HashSet<_>>().len()
         });
-        scene.remarks.push(format!("{timeouts} left by timeout"));
-        if timeouts == 0 {
-            scene
-                .findings
-                .push("nobody left by timeout: the node was not frozen for longer than a lease".to_owned());
-        }
+        // Nobody, if the node was not frozen for longer than a lease.
+        scene.seen.must_have_happened("left by timeout", timeouts);
     })
 };
 
@@ -126,7 +125,7 @@ pub(super) const STORM: Inject = |scene| {
         })
         .await;
         crowd.all_seated().await;
-        scene.remarks.push(format!(
+        scene.seen.remarks.push(format!(
             "{} people back after {:.1} s",
             crowd.faces.len(),
             since.elapsed().as_secs_f64()

@@ -28,7 +28,8 @@ pub(super) const JOIN_RACE: Inject = |scene| {
         scene.crowd.all_have_come().await;
         let refused =
             scene.crowd.faces.iter().filter(|face| face.standing.ended_with() == Some(4430)).count();
-        scene.remarks.push(format!("{refused} of {} refused", scene.crowd.faces.len()));
+        let what = format!("of {} refused", scene.crowd.faces.len());
+        scene.seen.must_have_happened(&what, refused);
     })
 };
 
@@ -56,7 +57,7 @@ pub(super) const HOSTS_KILLED: Inject = |scene| {
             .await;
             successions += hosts.len();
         }
-        scene.remarks.push(format!("{successions} successions"));
+        scene.seen.remarks.push(format!("{successions} successions"));
     })
 };
 
@@ -100,7 +101,7 @@ pub(super) const KICKS: Inject = |scene| {
             }
         }
         scene.heals(fault);
-        scene.remarks.push(format!("{kicked} kicked"));
+        scene.seen.must_have_happened("kicked", kicked);
     })
 };
 

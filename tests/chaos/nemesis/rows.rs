@@ -5,14 +5,22 @@
 
 use std::time::Duration;
 
-use super::{Inject, Row, Scale, clients, links, mix, nodes, people, stores};
+use super::{Inject, Row, Scale, clients, links, mix, nodes, people, seen, stores};
 use crate::support::redis_server::{Aof, RedisOptions};
 use crate::workload::Shape;
 use crate::workload::member::Habit;
 use crate::world::WorldOptions;
 
 const fn row(id: &'static str, fault: &'static str, inject: Inject) -> Row {
-    Row { id, fault, smoke: false, world: |_| WorldOptions::default(), shape: |shape, _| shape, inject }
+    Row {
+        id,
+        fault,
+        smoke: false,
+        world: |_| WorldOptions::default(),
+        shape: |shape, _| shape,
+        inject,
+        afterwards: |_, _| {},
+    }
 }
 
 /// The rows, in the order of the table.
@@ -59,7 +67,11 @@ pub(crate) const ROWS: &[Row] = &[
         ..row("F15", "subscriber killed for its output buffer", stores::OVERRUN)
     },
     Row { smoke: true, ..row("F16", "Redis killed and restarted", stores::CRASH) },
-    Row { smoke: true, ..row("F17", "Redis killed, the end of its file lost", stores::TAIL_LOST) },
+    Row {
+        smoke: true,
+        afterwards: seen::LOST_AND_SENT_AGAIN,
+        ..row("F17", "Redis killed, the end of its file lost", stores::TAIL_LOST)
+    },
     row("F18", "Redis emptied (FLUSHALL)", stores::FLUSHED),
     Row {
         world: |_| WorldOptions {

@@ -15,19 +15,22 @@ const TAIL: std::ops::Range<u64> = 512..8192;
 /// F14
 pub(super) const LISTENERS_KILLED: Inject = |scene| {
     Box::pin(async move {
+        let mut killed = 0;
         for _ in 0..scene.scale.pick(5, 15) {
-            kill_listeners(scene).await;
+            killed += kill_listeners(scene).await;
             scene.for_a_while(1).await;
         }
         scene.world.all_ready().await;
+        scene.seen.must_have_happened("listeners killed", killed);
     })
 };
 
-/// Every connection that listens, at once.
-pub(super) async fn kill_listeners(scene: &Scene) {
+/// Every connection that listens, at once; how many there were.
+pub(super) async fn kill_listeners(scene: &Scene) -> usize {
     let fault = scene.breaks(FaultKind::SubscriberKilled, &[]);
-    scene.world.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    let killed = scene.world.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     scene.heals(fault);
+    killed.trim().parse().expect("CLIENT KILL with a filter answers a number")
 }
 
 /// F15: a node's reading is stopped until Redis kills its listener for what waits.
@@ -76,7 +79,7 @@ pub(super) const TAIL_LOST: Inject = |scene| {
             let cut = scene.world.redis.cut_aof_tail(bytes);
             scene.world.redis.restart().await;
             scene.heals(fault);
-            scene.remarks.push(format!("{cut} bytes cut"));
+            scene.seen.remarks.push(format!("{cut} bytes cut"));
             scene.world.all_ready().await;
             scene.breathe().await;
         }
@@ -115,7 +118,7 @@ async fn everybody_is_told(scene: &mut Scene) {
         crowd.faces.iter().all(told).then_some(())
     })
     .await;
-    scene.remarks.push(format!("all told 4404 after {:.1} s", since.elapsed().as_secs_f64()));
+    scene.seen.remarks.push(format!("all told 4404 after {:.1} s", since.elapsed().as_secs_f64()));
 }
 
 /// F20
@@ -141,8 +144,9 @@ pub(super) async fn freeze(scene: &mut Scene, seconds: u64) {
 /// F22
 pub(super) const MEMORY_FULL: Inject = |scene| {
     Box::pin(async move {
-        // Less than it uses: every write is refused at once. It listens and reads, so a node delivers what there is; that nothing can be published is told to each who tries.
-        let fault = scene.breaks(FaultKind::RedisFull, &[]);
+        // Less than it uses: every script that writes is refused at once, and the probe's is one of them. The log can still be read, but a node that
+        // cannot prove that it delivers says 503, as while Redis is away; that nothing can be published is told to each who tries.
+        let fault = scene.silences(FaultKind::RedisFull, &scene.everywhere());
         scene.world.redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
         // Longer than a publish is tried.
         scene.for_a_while(scene.scale.pick(8, 12)).await;
@@ -161,12 +165,12 @@ async fn refusals(scene: &mut Scene) {
     let page = crate::asking::Question::get(addr, &path, Some(&session.token)).ask(patience).await;
     let created = crate::workload::create(addr, 5).ask(patience).await;
     let status = |answer: &Option<(u16, serde_json::Value)>| answer.as_ref().map(|(status, _)| *status);
-    scene.remarks.push(format!("reads {:?}, creates {:?}", status(&page), status(&created)));
+    scene.seen.remarks.push(format!("reads {:?}, creates {:?}", status(&page), status(&created)));
     if status(&page) != Some(200) {
-        scene.findings.push(format!("the log cannot be read while nothing can be written: {page:?}"));
+        scene.seen.findings.push(format!("the log cannot be read while nothing can be written: {page:?}"));
     }
     if status(&created) != Some(503) {
-        scene.findings.push(format!("a session cannot be written, and its creator is told {created:?}"));
+        scene.seen.findings.push(format!("a session cannot be written, and its creator is told {created:?}"));
     }
 }
 
@@ -176,7 +180,8 @@ pub(super) const DISK_FULL: Inject = |scene| {
         let Some(disk) = Disk::under(scene).await else {
             let loud = "SKIPPED: no right to mount a small disk";
             eprintln!("F41 {loud}");
-            scene.remarks.push(loud.to_owned());
+            scene.seen.remarks.push(loud.to_owned());
+            scene.seen.skipped = true;
             return;
         };
         let fault = scene.breaks(FaultKind::RedisFull, &[]);

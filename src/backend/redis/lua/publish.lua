@@ -1,8 +1,7 @@
 -- publish: appends a batch to one session's log. Needs fence, append, trim and either effect or no_effect.
 --
--- KEYS 9.. idempotency keys of items that have one
 -- ARGV 4 number of authors  5 number of items  6.. the authors, then for each item:
---        author (index, 0 none)  generation ('' none)  repetition ('' none, 'n17' a number, 'k9' the key KEYS[9])
+--        author (index, 0 none)  generation ('' none)  repetition ('' none, 'n17' a number, 'k:<digest>' a key, the field of d that remembers it)
 --        record version ('' any)  record text
 --      then, when the last item has an effect: what effect.lua says
 -- Answers nothing when there is no session, else the epoch and two numbers for each item: a code below and its value.
@@ -89,7 +88,7 @@ local function refused(author, generation, again, version)
       return DUPLICATE, place(author, last - again)
     end
   elseif again then
-    local seq = redis.call('GET', again)
+    local seq = redis.call('HGET', KEYS[6], again)
     if seq then return DUPLICATE, tonumber(seq) end
   end
   if version ~= '' and tonumber(version) ~= s.v then return CONFLICT, 0 end
@@ -98,9 +97,8 @@ end
 local function repetition(text)
   local how = string.byte(text)
   if not how then return nil end
-  local number = tonumber(string.sub(text, 2))
-  if how == N then return number end
-  return KEYS[number]
+  if how == N then return tonumber(string.sub(text, 2)) end
+  return text
 end
 
 local answer, at, effects = { '' }, first, first + items * 5
@@ -119,7 +117,8 @@ for item = 1, items do
       author.last = again
       author.new[#author.new + 1] = seq
     elseif again then
-      redis.call('SET', again, seq, 'PX', s.ttl)
+      redis.call('HSET', KEYS[6], again, seq)
+      born(s, KEYS[6])
     end
     if has_effect then apply(s, effects, author and author.name) end
     code, value = ACCEPTED, seq
