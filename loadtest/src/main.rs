@@ -6,6 +6,7 @@ mod accounting;
 mod api;
 mod cli;
 mod client;
+mod floor;
 mod frames;
 mod gateway;
 mod histogram;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.scenario {
         Scenario::Slow(options) => runtime.block_on(scenario::slow::run(&options)),
+        Scenario::Floor(options) => runtime.block_on(floor::run(&options)),
+        Scenario::FloorServer => {
+            return floor::serve().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+        }
     };
     match outcome {
         Ok(Verdict::Pass) => ExitCode::SUCCESS,
