@@ -174,6 +174,7 @@ impl Stage {
         self.wake_every(schedule.step)?;
         let mut turn = Turn { speaker: &mut cast.speaker, said: 0, lateness: Times::new() };
         let deadline = self.tally.start + schedule.due(schedule.total) + PATIENCE;
+        speak(&mut Some(&mut turn), &self.tally, Instant::now())?;
         while self.tally.delivered < all || self.tally.acked < acks {
             self.pump(LOOK, Some(&mut turn))?;
             anyhow::ensure!(
