@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use mio::net::TcpStream;
@@ -16,6 +16,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
+use tokio::time::Instant;
 
 use super::listener::Listener;
 use super::server;
