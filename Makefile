@@ -13,7 +13,7 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image image-test ci ci-steps
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,11 @@ restore-drill: ## a backup, the loss of a Redis and its disk, the restore, and w
 	cargo build --locked
 	scripts/restore-drill.sh
 
+proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped files of ops/, watched by Prometheus; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/proxies.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
@@ -122,3 +127,4 @@ ci-steps:
 	$(MAKE) --no-print-directory chart
 	$(MAKE) --no-print-directory image-test
 	$(MAKE) --no-print-directory restore-drill
+	$(MAKE) --no-print-directory proxies
