@@ -6,6 +6,8 @@
 
 #[path = "../../it/support/api.rs"]
 pub mod api;
+#[path = "../../it/support/certificates.rs"]
+pub mod certificates;
 #[path = "../../it/support/chaos_proxy.rs"]
 pub mod chaos_proxy;
 #[path = "../../it/support/mint.rs"]
