@@ -36,6 +36,7 @@ mod repair;
 mod replicated;
 mod resume;
 mod rolling;
+mod sentinel;
 mod sessions;
 mod slow;
 mod support;

@@ -5,7 +5,9 @@
 //! a configuration older than one already seen is not believed while a sentinel is silent. What is named is only a hint: that it is a primary
 //! is seen by asking it (`verify`). Not responsible for connections to it (`supervisor`).
 //!
-//! Nothing here ever ends a connection that works: sentinels that are away are no reason to leave a primary that answers.
+//! While a failover is under way nobody is named: a primary that is still alive is told only seconds after its replica was promoted
+//! (`SENTINEL FAILOVER` on 7.0: eight), and would take writes until then that are lost. Sentinels that are away are no reason to leave a
+//! primary that answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,8 +33,9 @@ const OTHERS_WITHIN: Duration = Duration::from_millis(250);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Between attempts to listen to a sentinel. The others are listened to meanwhile, and all are asked now and then anyway.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
-/// Where a sentinel says that another server is the primary.
-const SWITCHED: &[u8] = b"+switch-master";
+/// What a sentinel says when it is about to choose a replica (it promotes it two of its ticks later, a tenth of a second or two), and when
+/// another server is the primary.
+const NEWS: [&[u8]; 2] = [b"+failover-state-select-slave", b"+switch-master"];
 
 /// What one sentinel answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Named {
     /// The failover after which the primary became one: rises with each.
     epoch: u64,
     address: Address,
+    /// It is being replaced, and by whom is not yet known.
+    leaving: bool,
 }
 
 /// The sentinels of one primary.
@@ -101,7 +106,7 @@ impl Sentinels {
             // All of them: they were set up anew.
             self.seen.store(newest.epoch, Ordering::Relaxed);
         }
-        Ok(newest.address)
+        if newest.leaving { Err(Unfit::FailingOver) } else { Ok(newest.address) }
     }
 
     /// What one sentinel knows; nothing if it does not know the primary's name.
@@ -158,20 +163,22 @@ impl Sentinels {
             _ => {}
         });
         let link = dial.subscriber(pushed, broken, &self.meters).await.map_err(text)?;
-        let mut command = redis::cmd("SUBSCRIBE");
-        command.arg(SWITCHED);
-        match tokio::time::timeout(RESPONSE_TIMEOUT, link.call(&command)).await {
-            Ok(Ok(_)) => Ok(link),
+        let mut commands = redis::pipe();
+        for channel in NEWS {
+            commands.cmd("SUBSCRIBE").arg(channel);
+        }
+        match tokio::time::timeout(RESPONSE_TIMEOUT, link.call_all(&commands, NEWS.len())).await {
+            Ok(Ok(())) => Ok(link),
             Ok(Err(fault)) => Err(format!("{fault:?}")),
             Err(_) => Err("no answer in time".to_owned()),
         }
     }
 
-    /// Whether what was pushed is a switch of our primary: `<name> <old ip> <old port> <new ip> <new port>`.
+    /// Whether what was pushed is about our primary: `<name> <old ip> <old port> <new ip> <new port>`, or `master <name> <ip> <port>`.
     fn is_ours(&self, info: &PushInfo) -> bool {
         let [Value::BulkString(channel), Value::BulkString(payload)] = &info.data[..] else { return false };
-        let name = payload.split(|byte| *byte == b' ').next();
-        channel == SWITCHED && name == Some(self.master.as_bytes())
+        let mut words = payload.split(|byte| *byte == b' ').skip_while(|word| *word == b"master");
+        NEWS.contains(&&channel[..]) && words.next() == Some(self.master.as_bytes())
     }
 
     fn tell(&self) {
@@ -179,18 +186,22 @@ impl Sentinels {
     }
 }
 
-/// The newest configuration; of equals the first that answered.
+/// The newest configuration; of equals the first that answered, but for one that knows of a failover.
 fn newest(named: Vec<Named>) -> Option<Named> {
-    named.into_iter().reduce(|best, next| if next.epoch > best.epoch { next } else { best })
+    let rank = |named: &Named| (named.epoch, named.leaving);
+    named.into_iter().reduce(|best, next| if rank(&next) > rank(&best) { next } else { best })
 }
 
-/// Reads `SENTINEL MASTER` (names and values in turn) and `SENTINEL GET-MASTER-ADDR-BY-NAME`.
+/// Reads `SENTINEL MASTER` (names and values in turn) and `SENTINEL GET-MASTER-ADDR-BY-NAME`, which gives another address than the first
+/// from the moment on that a replica was promoted.
 fn named(state: Value, address: Value) -> Option<Named> {
     let state: Vec<String> = redis::from_redis_value(state).ok()?;
     let (host, port): (String, u16) = redis::from_redis_value(address).ok()?;
-    let mut fields = state.chunks_exact(2).filter(|pair| pair[0] == "config-epoch");
-    let epoch = fields.next()?[1].parse().ok()?;
-    Some(Named { epoch, address: Address { host, port } })
+    let field = |name: &str| state.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str());
+    let epoch = field("config-epoch")?.parse().ok()?;
+    let failing_over = field("flags")?.split(',').any(|flag| flag == "failover_in_progress");
+    let unchanged = field("ip") == Some(&host) && field("port") == Some(&port.to_string());
+    Some(Named { epoch, address: Address { host, port }, leaving: failing_over && unchanged })
 }
 
 fn text(error: RedisError) -> String {
@@ -202,7 +213,7 @@ mod tests {
     use super::*;
 
     fn at(epoch: u64, port: u16) -> Named {
-        Named { epoch, address: Address { host: "10.0.0.1".to_owned(), port } }
+        Named { epoch, address: Address { host: "10.0.0.1".to_owned(), port }, leaving: false }
     }
 
     #[test]
@@ -212,13 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn a_failover_is_known_to_whoever_leads_it_and_over_with_a_newer_configuration() {
+        let leaving = Named { leaving: true, ..at(4, 2) };
+        assert_eq!(newest(vec![at(4, 2), leaving.clone(), at(4, 2)]), Some(leaving.clone()));
+        assert_eq!(newest(vec![leaving, at(5, 3)]), Some(at(5, 3)), "somebody else's failover came first");
+    }
+
+    #[test]
     fn an_answer_is_an_epoch_and_an_address() {
         let texts = |words: &[&str]| {
             Value::Array(words.iter().map(|word| Value::BulkString(word.as_bytes().to_vec())).collect())
         };
-        let state = || texts(&["name", "watch", "config-epoch", "7", "quorum", "2"]);
-        assert_eq!(named(state(), texts(&["10.0.0.1", "6379"])), Some(at(7, 6379)));
-        assert_eq!(named(state(), texts(&["10.0.0.1", "x"])), None);
-        assert_eq!(named(texts(&["name", "watch"]), texts(&["10.0.0.1", "6379"])), None);
+        let state = |flags| {
+            texts(&["name", "watch", "ip", "10.0.0.1", "port", "6379", "flags", flags, "config-epoch", "7"])
+        };
+        let (here, there) = (|| texts(&["10.0.0.1", "6379"]), || texts(&["10.0.0.1", "6380"]));
+        assert_eq!(named(state("master"), here()), Some(at(7, 6379)));
+        let leaving = Named { leaving: true, ..at(7, 6379) };
+        assert_eq!(named(state("s_down,o_down,master,failover_in_progress"), here()), Some(leaving));
+        let promoted = named(state("master,failover_in_progress"), there());
+        assert_eq!(promoted, Some(at(7, 6380)), "a replica was promoted: that one can be gone to");
+        assert_eq!(named(state("master"), texts(&["10.0.0.1", "x"])), None);
+        assert_eq!(named(texts(&["name", "watch"]), here()), None);
     }
 }

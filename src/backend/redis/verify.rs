@@ -35,6 +35,8 @@ pub(super) enum Unfit {
         "the sentinels that answer know less than one that does not: they may name a primary that was replaced"
     )]
     OutdatedSentinels,
+    #[error("sentinels are replacing the primary")]
+    FailingOver,
     #[error("it is not a primary")]
     NotPrimary,
     #[error("its version {0} is older than 7.0")]

@@ -69,7 +69,7 @@ impl Whereabouts {
         }
     }
 
-    /// Returns when it is somewhere else than it was found.
+    /// Returns when it is somewhere else than it was found, or is about to be.
     pub(super) async fn moved(&self, from: &Found) {
         let (Place::Told(sentinels), Some(from)) = (&self.place, &from.address) else {
             return std::future::pending().await;
@@ -83,6 +83,10 @@ impl Whereabouts {
                     return;
                 }
                 Ok(_) => {}
+                Err(Unfit::FailingOver) => {
+                    tracing::warn!(%from, "sentinels are replacing the primary");
+                    return;
+                }
                 Err(error) => tracing::debug!(%error, "sentinels do not answer"),
             }
             tokio::select! {
