@@ -14,11 +14,15 @@ pub mod chaos_proxy;
 pub mod mint;
 #[path = "../../it/support/node.rs"]
 pub mod node;
+#[path = "../../it/support/pair.rs"]
+pub mod pair;
 #[path = "../../it/support/process.rs"]
 pub mod process;
 #[path = "../../it/support/redis_server.rs"]
 pub mod redis_server;
 #[path = "../../it/support/resp.rs"]
 pub mod resp;
+#[path = "../../it/support/sentinels.rs"]
+pub mod sentinels;
 #[path = "../../it/support/wait.rs"]
 pub mod wait;

@@ -22,6 +22,8 @@ const SENTINELS: usize = 3;
 const DOWN_AFTER: Duration = Duration::from_secs(1);
 /// A failover that did not succeed is tried again after twice this.
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long sentinels may take until everybody follows: they leave a server alone for eight seconds before they correct it, and may have to twice.
+const SETTLES: Duration = Duration::from_secs(90);
 
 /// How they are started.
 #[derive(Clone)]
@@ -144,8 +146,8 @@ impl Sentinels {
     pub async fn follow(&self, primary: usize) {
         let replicas = self.servers.len() - 1;
         let primary = &self.servers[primary].server;
-        wait::until("every replica to follow", || async {
-            let told = primary.ask(&["INFO", "replication"]).await.text();
+        wait::until_within(SETTLES, "every replica to follow", || async {
+            let told = asked(primary, &["INFO", "replication"]).await?;
             let online =
                 told.lines().filter(|line| line.starts_with("slave") && line.contains("state=online"));
             (online.count() == replicas).then_some(())
@@ -214,7 +216,7 @@ impl Sentinels {
                 }
             }
             let named = votes.iter().position(|votes| *votes >= 2).filter(|named| *named != old)?;
-            let role = self.servers[named].server.ask(&["ROLE"]).await.text();
+            let role = asked(&self.servers[named].server, &["ROLE"]).await?;
             role.starts_with("master").then_some(named)
         })
         .await
@@ -234,12 +236,17 @@ impl Sentinels {
     /// Waits until a server that was the primary follows another one.
     pub async fn demoted(&self, old: usize) {
         let server = &self.servers[old].server;
-        wait::until_within(Duration::from_secs(90), "the old primary to follow", || async {
-            let told = server.ask(&["INFO", "replication"]).await.text();
+        wait::until_within(SETTLES, "the old primary to follow", || async {
+            let told = asked(server, &["INFO", "replication"]).await?;
             (told.contains("role:slave") && told.contains("master_link_status:up")).then_some(())
         })
         .await;
     }
+}
+
+/// What a server answers, as text; `None` while it does not: one that is demoted ends its connections.
+async fn asked(server: &RedisServer, command: &[&str]) -> Option<String> {
+    resp::ask(server.port(), command).await.ok().map(|reply| reply.text())
 }
 
 impl Watched {
