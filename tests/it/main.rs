@@ -37,6 +37,7 @@ mod repair;
 mod replicated;
 mod resume;
 mod rolling;
+mod sentinel;
 mod sessions;
 mod slow;
 mod support;
