@@ -9,4 +9,10 @@
 
 pub(crate) mod amount;
 pub(crate) mod figures;
+pub(crate) mod known;
+pub(crate) mod objective;
 pub(crate) mod progress;
+pub(crate) mod verdict;
+
+#[cfg(test)]
+mod sample;
