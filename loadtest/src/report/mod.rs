@@ -11,6 +11,7 @@ pub(crate) mod amount;
 pub(crate) mod compare;
 pub(crate) mod figures;
 pub(crate) mod host;
+pub(crate) mod html;
 pub(crate) mod known;
 pub(crate) mod objective;
 pub(crate) mod progress;
