@@ -95,7 +95,7 @@ fn log(low: f64, high: f64) -> Axis {
 
 fn nines(highest: f64) -> Axis {
     let high = nine(highest).max(2.0);
-    let ticks = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
+    let ticks = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
     let ticks = ticks.into_iter().filter(|tick| nine(*tick) <= high + 1e-6).collect();
     Axis { scale: Scale::Nines, low: 0.0, high, ticks }
 }
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(ticks(Scale::Linear, &[18.2 * 1024.0], 1024.0).last(), Some(&(20.0 * 1024.0)));
         assert_eq!(ticks(Scale::Log, &[310.0, 11_800.0], 1.0), [100.0, 1000.0, 10_000.0, 100_000.0]);
         assert_eq!(ticks(Scale::Log, &[310.0, 800.0], 1.0), [100.0, 300.0, 1000.0]);
-        assert_eq!(ticks(Scale::Nines, &[0.0, 0.999], 1.0), [0.0, 0.5, 0.9, 0.99, 0.999]);
+        assert_eq!(ticks(Scale::Nines, &[0.0, 0.999], 1.0), [0.5, 0.9, 0.99, 0.999]);
         assert_eq!(ticks(Scale::Steps, &[0.0, 2.0], 1.0), [0.0, 1.0, 2.0]);
         assert_eq!(Axis::between(14.0).ticks, [0.0, 5.0, 10.0]);
     }

@@ -102,7 +102,10 @@ impl Chart<'_> {
             );
         }
         for tick in &self.x.ticks {
-            let place = [("class", "x"), ("x", &*units(self.at_x(*tick))), ("y", &units(HEIGHT - 6.0))];
+            // A name at the very end is written up to it, or its end would be cut off.
+            let class = if self.at_x(*tick) > WIDTH - 2.0 * RIGHT { "x last" } else { "x" };
+            let (x, y) = (units(self.at_x(*tick)), units(HEIGHT - 6.0));
+            let place = [("class", class), ("x", &*x), ("y", &*y)];
             page.leaf("text", &place, &(self.x_name)(*tick));
         }
     }

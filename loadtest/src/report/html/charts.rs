@@ -44,7 +44,7 @@ fn distributions(page: &mut Markup, figures: &Figures) {
         x: Axis::over(Scale::Nines, xs.into_iter(), 1.0),
         x_name: &share,
         y: Axis::over(Scale::Log, ys.into_iter(), 1.0),
-        y_name: &amount::micros,
+        y_name: &amount::round_micros,
         lines,
         measured: None,
     }
@@ -66,7 +66,7 @@ impl Seconds<'_> {
             (&rate, 1.0),
             vec![self.line("deliveries/s", 0, false, |second| Some(second.deliveries_per_s))],
         );
-        let time = |micros: f64| amount::micros(micros);
+        let time = |micros: f64| amount::round_micros(micros);
         self.chart(
             page,
             ("Publish to delivery", "Of each second: half took at most p50, of a hundred 99 at most p99."),
@@ -144,7 +144,7 @@ fn steps(page: &mut Markup, steps: &[Step]) {
         page,
         "Publish to delivery, step by step",
         Scale::Log,
-        (&amount::micros, 1.0),
+        (&amount::round_micros, 1.0),
         (
             vec![
                 step_line(steps, "p50", 0, time(|times| times.p50_us)),
@@ -157,7 +157,7 @@ fn steps(page: &mut Markup, steps: &[Step]) {
         page,
         "Processor time for a delivery, step by step",
         Scale::Linear,
-        (&amount::micros, 1.0),
+        (&amount::round_micros, 1.0),
         (vec![step_line(steps, "CPU", 0, |step| step.cpu_per_delivery_us)], steps),
     );
     step_chart(
