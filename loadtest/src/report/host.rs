@@ -9,24 +9,26 @@ use super::figures::Host;
 /// The metric with the gateway's build, as labels.
 const BUILD_INFO: &str = "watchparty_build_info{";
 
-/// This machine, now: read before the load begins, or the load average is the load's own.
-pub(crate) fn read() -> Host {
-    let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let line = |path: &str| file(path).trim().to_owned();
-    Host {
-        cpu: cpu_model(&file("/proc/cpuinfo")),
-        cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u64),
-        memory_bytes: memory(&file("/proc/meminfo")),
-        kernel: format!("{} {}", line("/proc/sys/kernel/ostype"), line("/proc/sys/kernel/osrelease"))
-            .trim()
-            .to_owned(),
-        open_files: open_files(&file("/proc/self/limits")),
-        load_average: file("/proc/loadavg")
-            .split(' ')
-            .next()
-            .and_then(|word| word.parse().ok())
-            .unwrap_or(0.0),
-        optimised: !cfg!(debug_assertions),
+impl Host {
+    /// This machine, now: read before the load begins, or the load average is the load's own.
+    pub(crate) fn read() -> Self {
+        let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let line = |path: &str| file(path).trim().to_owned();
+        Self {
+            cpu: cpu_model(&file("/proc/cpuinfo")),
+            cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u64),
+            memory_bytes: memory(&file("/proc/meminfo")),
+            kernel: format!("{} {}", line("/proc/sys/kernel/ostype"), line("/proc/sys/kernel/osrelease"))
+                .trim()
+                .to_owned(),
+            open_files: open_files(&file("/proc/self/limits")),
+            load_average: file("/proc/loadavg")
+                .split(' ')
+                .next()
+                .and_then(|word| word.parse().ok())
+                .unwrap_or(0.0),
+            optimised: !cfg!(debug_assertions),
+        }
     }
 }
 
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_known() {
-        let host = read();
+        let host = Host::read();
         assert!(host.cores > 0 && host.memory_bytes > 0 && host.open_files > 0, "{host:?}");
         assert!(host.kernel.starts_with("Linux "), "{host:?}");
         assert_eq!(host.optimised, !cfg!(debug_assertions));

@@ -9,6 +9,7 @@
 
 pub(crate) mod amount;
 pub(crate) mod compare;
+pub(crate) mod conclude;
 pub(crate) mod exit;
 pub(crate) mod figures;
 pub(crate) mod host;
@@ -17,6 +18,7 @@ pub(crate) mod known;
 pub(crate) mod objective;
 pub(crate) mod progress;
 pub(crate) mod publish;
+pub(crate) mod secrets;
 mod table;
 pub(crate) mod text;
 pub(crate) mod verdict;

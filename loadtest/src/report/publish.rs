@@ -56,7 +56,7 @@ impl Out {
 /// # Errors
 /// Nobody reads it to its end.
 pub(crate) fn say(run: &Run, json: bool) -> anyhow::Result<()> {
-    let report = if json { serde_json::to_string(run)? + "\n" } else { text::render(run) };
+    let report = if json { serde_json::to_string(run)? + "\n" } else { text::text(run) };
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(report.as_bytes()).and_then(|()| stdout.flush()).context("writing the report")
 }

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::{amount, known, objective, verdict};
 
 /// The whole report.
-pub(crate) fn render(run: &Run) -> String {
+pub(crate) fn text(run: &Run) -> String {
     let blocks = [
         verdict_block(run),
         scene(run),
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_verdict_comes_first_and_what_was_found_after_it() {
-        let text = render(&sample::run()).replace('\u{a0}', " ");
+        let text = text(&sample::run()).replace('\u{a0}', " ");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "MISSED: 2 of 3 objectives");
         assert_eq!(lines[1], "  met     missing==0           0");
