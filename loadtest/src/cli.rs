@@ -2,6 +2,9 @@
 //!
 //! Responsible for names, defaults and bounds. Not responsible for what a scenario does (`scenario`).
 
+pub(crate) mod profile;
+pub(crate) mod report;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
