@@ -41,7 +41,16 @@ impl Framing {
 
 /// Appends one unfragmented server text frame (RFC 6455, 5.2). `payload` must be UTF-8, as all JSON is.
 pub fn text_frame(payload: &[u8], out: &mut BytesMut) {
-    put_frame(OpCode::Data(Data::Text), payload, out);
+    put_frame(text_header(), payload, out);
+}
+
+/// Appends a text frame whose payload is a compressed message: RSV1 says so (RFC 7692, 6).
+pub(super) fn deflated_text_frame(payload: &[u8], out: &mut BytesMut) {
+    put_frame(FrameHeader { rsv1: true, ..text_header() }, payload, out);
+}
+
+fn text_header() -> FrameHeader {
+    FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() }
 }
 
 /// A ping. A payload beyond [`MAX_CONTROL_PAYLOAD`] is cut there.
@@ -89,12 +98,12 @@ pub fn event_stream(event: &str, id: Option<&str>, data: &[u8], out: &mut BytesM
 
 fn control_frame(kind: Control, payload: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
-    put_frame(OpCode::Control(kind), &payload[..payload.len().min(MAX_CONTROL_PAYLOAD)], &mut out);
+    let header = FrameHeader { opcode: OpCode::Control(kind), ..FrameHeader::default() };
+    put_frame(header, &payload[..payload.len().min(MAX_CONTROL_PAYLOAD)], &mut out);
     out.freeze()
 }
 
-fn put_frame(opcode: OpCode, payload: &[u8], out: &mut BytesMut) {
-    let header = FrameHeader { opcode, ..FrameHeader::default() };
+fn put_frame(header: FrameHeader, payload: &[u8], out: &mut BytesMut) {
     let length = payload.len() as u64;
     out.reserve(header.len(length) + payload.len());
     header.format(length, &mut (&mut *out).writer()).expect("writing to memory cannot fail");
