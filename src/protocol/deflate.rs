@@ -55,6 +55,10 @@ impl Window {
     /// As far as the format goes: what a peer has who asks for nothing.
     pub const FULL: Self = Self(15);
 
+    /// The smallest that shared frames are compressed for: 4 KiB, what PyPI's `websockets` asks for. Who has less gets plain ones, as next
+    /// to nothing is both long enough to be compressed and short enough for it.
+    pub const NARROW: Self = Self(12);
+
     /// Of so many bits; `None` for what RFC 7692 does not know.
     #[must_use]
     pub fn of_bits(bits: u8) -> Option<Self> {

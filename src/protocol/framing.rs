@@ -10,6 +10,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+use super::deflate;
+
 /// Most payload bytes of a control frame (RFC 6455, 5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
@@ -24,21 +26,31 @@ pub const EVENT_STREAM_COMMENT: &[u8] = b":\n\n";
 pub enum Framing {
     /// An RFC 6455 text frame, see [`text_frame`].
     WebSocket,
+    /// The same, compressed where that pays, see [`deflate::put_text_frame`].
+    Deflated,
     /// A server-sent event, see [`event_stream`].
     EventStream,
 }
 
 impl Framing {
     /// Every framing, at the index that it has as a number.
-    pub const ALL: [Self; 2] = [Self::WebSocket, Self::EventStream];
+    pub const ALL: [Self; 3] = [Self::WebSocket, Self::Deflated, Self::EventStream];
 
-    /// Appends one message in this framing. A WebSocket frame has no place for `event` and `id`; its payload
-    /// says both.
-    pub fn encode(self, event: &str, id: Option<&str>, data: &[u8], out: &mut BytesMut) {
+    /// The same without compressing.
+    #[must_use]
+    pub fn uncompressed(self) -> Self {
+        if self == Self::Deflated { Self::WebSocket } else { self }
+    }
+
+    /// Appends one message in this framing; whether that compressed it. A WebSocket frame has no place for
+    /// `event` and `id`; its payload says both.
+    pub fn encode(self, event: &str, id: Option<&str>, data: &[u8], out: &mut BytesMut) -> bool {
         match self {
-            Self::WebSocket => text_frame(data, out),
+            Self::Deflated if deflate::put_text_frame(data, out) => return true,
+            Self::WebSocket | Self::Deflated => text_frame(data, out),
             Self::EventStream => event_stream(event, id, data, out),
         }
+        false
     }
 }
 

@@ -62,9 +62,9 @@ pub(super) struct Arrival {
 /// Serves a connection to its end. `first` is what came with the upgrade.
 pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, mut first: Vec<u8>, arrival: Arrival) {
     let socket = Arc::new(socket);
-    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone()), sockets.terms.clone());
-    sockets.wheel.add(&outbox);
     let Arrival { session, token, resume, ticket, since, deflate } = arrival;
+    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone(), deflate), sockets.terms.clone());
+    sockets.wheel.add(&outbox);
     let mut ticket = ticket;
     let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
 
