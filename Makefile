@@ -13,7 +13,9 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image image-test ci ci-steps
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
+.PHONY: bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +69,16 @@ chart: ## the Helm chart, k8s/, rules, dashboard, Dockerfile, compose and shell 
 	cargo build --locked
 	tests/chart/run.sh
 
+restore-drill: ## a backup, the loss of a Redis and its disk, the restore, and what clients are told; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/restore-drill.sh
+
+proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped files of ops/, watched by Prometheus; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/proxies.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
@@ -85,6 +97,10 @@ bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECON
 bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
+
+bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -116,3 +132,5 @@ ci-steps:
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory chart
 	$(MAKE) --no-print-directory image-test
+	$(MAKE) --no-print-directory restore-drill
+	$(MAKE) --no-print-directory proxies

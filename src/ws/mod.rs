@@ -6,11 +6,14 @@
 //! - `extension`: what is agreed on permessage-deflate (pure).
 //! - `frame`: RFC 6455 from bytes to messages (pure); `machine`: from a message to a decision (pure).
 //! - `carrier`: the stream under HTTP, given back by an upgrade.
+//! - `echo`: in test builds alone, a route for conformance suites.
 //! - `heartbeat`: pings; `connection`: one task that owns one socket's reading, acts on decisions, and ends it; `closing`: how it ends.
 
 pub mod carrier;
 pub mod closing;
 mod connection;
+#[cfg(feature = "conformance")]
+pub mod echo;
 pub mod extension;
 pub mod frame;
 pub mod gate;

@@ -15,6 +15,7 @@ mod capacity;
 mod centrifugo;
 mod death;
 mod deflate;
+mod doctor;
 mod drain;
 mod durability;
 mod events;

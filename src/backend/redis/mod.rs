@@ -15,6 +15,7 @@
 
 mod arrivals;
 mod batch;
+mod checkup;
 mod keys;
 mod limiter;
 mod link;
@@ -34,6 +35,7 @@ mod verify;
 mod wire;
 mod writers;
 
+pub use checkup::{Facts, NothingSeen, check_up};
 pub use settings::{OnOutage, RedisSettings, RedisTarget};
 pub use supervisor::{Condition, LinkState};
 pub use verify::Shortfall;
