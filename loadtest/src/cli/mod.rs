@@ -1,0 +1,126 @@
+//! What can be asked for on the command line: the scenarios that exist, and their knobs.
+//!
+//! Responsible for names and bounds. Not responsible for what a scenario does or runs with unless told (`scenario`).
+
+pub(crate) mod load;
+pub(crate) mod target;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::scenario::Kind;
+use load::LoadOptions;
+
+/// Load for a WatchParty gateway: one that runs, or one that is started for it.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to run.
+    #[command(subcommand)]
+    pub(crate) scenario: Scenario,
+}
+
+/// The scenarios.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scenario {
+    /// A verdict in a quarter of a minute: fanout, rooms and recover, small and short, against a gateway that is started for it
+    Smoke(LoadOptions),
+    /// Connections that do nothing, opened in steps: how fast, how much memory each, and whether all stay
+    Connect(LoadOptions),
+    /// One speaks, many listen
+    Fanout(LoadOptions),
+    /// Many sessions of a few, who all may speak
+    #[command(alias = "many-rooms")]
+    Rooms(LoadOptions),
+    /// Everybody alone in a session: the way to the log and back
+    Echo(LoadOptions),
+    /// People come and go while others talk
+    Churn(LoadOptions),
+    /// Connections are cut and take up where they were while others talk
+    Recover(LoadOptions),
+    /// All come at once, and half way all are cut at once
+    Storm(LoadOptions),
+    /// One reader that reads nothing, or 10 KB a second, among many: what the others notice, round against round
+    #[command(alias = "slow-readers")]
+    Slow(SlowOptions),
+    /// Some of all for long, with an eye on memory
+    Soak(LoadOptions),
+    /// What people do in a watch party: the film, chat, events, notes, signals
+    Mixed(LoadOptions),
+}
+
+impl Scenario {
+    /// Which one, with its options; `slow` is its own.
+    pub(crate) fn kind(&self) -> Result<(Kind, &LoadOptions), &SlowOptions> {
+        match self {
+            Self::Smoke(options) => Ok((Kind::Smoke, options)),
+            Self::Connect(options) => Ok((Kind::Connect, options)),
+            Self::Fanout(options) => Ok((Kind::Fanout, options)),
+            Self::Rooms(options) => Ok((Kind::Rooms, options)),
+            Self::Echo(options) => Ok((Kind::Echo, options)),
+            Self::Churn(options) => Ok((Kind::Churn, options)),
+            Self::Recover(options) => Ok((Kind::Recover, options)),
+            Self::Storm(options) => Ok((Kind::Storm, options)),
+            Self::Soak(options) => Ok((Kind::Soak, options)),
+            Self::Mixed(options) => Ok((Kind::Mixed, options)),
+            Self::Slow(options) => Err(options),
+        }
+    }
+}
+
+/// Knobs of `slow`; `--duration` is that of a round.
+#[derive(Debug, Args)]
+pub(crate) struct SlowOptions {
+    #[command(flatten)]
+    pub(crate) load: LoadOptions,
+    /// Rounds of each kind; the three kinds alternate
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Seconds a reader may take nothing before a gateway that is started here ends it (its OUTBOX_BEHIND)
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) behind: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use std::time::Duration;
+
+    fn knobs(words: &[&str]) -> Option<load::Knobs> {
+        let cli = Cli::try_parse_from(["loadtest"].iter().chain(words)).ok()?;
+        let (kind, options) = cli.scenario.kind().ok()?;
+        Some(options.over(&kind.knobs()))
+    }
+
+    #[test]
+    fn the_command_line_is_sound_and_bounded() {
+        Cli::command().debug_assert();
+        let fanout = knobs(&["fanout", "--connections", "50", "--duration", "30s"]).expect("parses");
+        assert_eq!((fanout.connections, fanout.sessions, fanout.rate), (50, 1, 60.0));
+        assert_eq!(fanout.duration, Duration::from_secs(30));
+        assert!(knobs(&["fanout", "--connections", "0"]).is_none());
+        assert!(Cli::try_parse_from(["loadtest"]).is_err(), "no arguments: help");
+    }
+
+    #[test]
+    fn scenarios_have_the_names_of_the_issue_too() {
+        assert_eq!(knobs(&["many-rooms"]), knobs(&["rooms"]));
+        assert!(Cli::try_parse_from(["loadtest", "slow-readers", "--rounds", "1"]).is_ok());
+    }
+
+    #[test]
+    fn a_gateway_is_either_found_or_started() {
+        let parses = |words: &[&str]| knobs(words).is_some();
+        assert!(parses(&[
+            "rooms",
+            "--url",
+            "http://127.0.0.1:1,http://127.0.0.1:2",
+            "--mint",
+            "--pid",
+            "1,2"
+        ]));
+        assert!(parses(&["rooms", "--nodes", "2", "--redis-server", "--set", "WORKER_THREADS=1"]));
+        assert!(!parses(&["rooms", "--nodes", "2", "--url", "http://127.0.0.1:1"]));
+        assert!(!parses(&["rooms", "--mint"]) && !parses(&["rooms", "--set", "WORKER_THREADS"]));
+    }
+}
