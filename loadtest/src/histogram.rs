@@ -22,8 +22,13 @@ impl Times {
         Self(Histogram::new_with_bounds(1, MAX_MICROS, DIGITS).expect("sound bounds"))
     }
 
+    /// One took so long.
+    pub(crate) fn record(&mut self, took: Duration) {
+        self.took(micros(took));
+    }
+
     /// One took so many microseconds.
-    pub(crate) fn record(&mut self, micros: u64) {
+    pub(crate) fn took(&mut self, micros: u64) {
         self.0.saturating_record(micros.clamp(1, MAX_MICROS));
     }
 
@@ -32,8 +37,13 @@ impl Times {
         self.0.len()
     }
 
-    /// The microseconds that so much of them (0 to 1) took at most; none of none.
-    pub(crate) fn quantile(&self, part: f64) -> Option<u64> {
+    /// The time that so much of them (0 to 1) took at most; zero of none.
+    pub(crate) fn quantile(&self, part: f64) -> Duration {
+        Duration::from_micros(self.at(part).unwrap_or(0))
+    }
+
+    /// The same in microseconds; none of none.
+    pub(crate) fn at(&self, part: f64) -> Option<u64> {
         (!self.0.is_empty()).then(|| self.0.value_at_quantile(part).min(self.0.max()))
     }
 
@@ -118,23 +128,23 @@ mod tests {
     #[test]
     fn quantiles_are_those_of_what_was_recorded() {
         let mut times = Times::new();
-        assert_eq!(times.quantile(0.5), None);
-        (1..=1000).for_each(|millis| times.record(millis * 1000));
+        assert_eq!(times.at(0.5), None);
+        (1..=1000).for_each(|millis| times.took(millis * 1000));
         let near = |part: f64, millis: f64| {
-            let found = times.quantile(part).map_or(f64::NAN, |micros| micros as f64 / 1000.0);
+            let found = times.at(part).map_or(f64::NAN, |micros| micros as f64 / 1000.0);
             assert!((found / millis - 1.0).abs() < 0.002, "{part}: {found}");
         };
         near(0.5, 500.0);
         near(0.99, 990.0);
-        times.record(3_600_000_000);
-        assert!(times.quantile(1.0) >= Some(59_000_000), "too long counts as the longest");
+        times.record(Duration::from_secs(3600));
+        assert!(times.quantile(1.0) >= Duration::from_secs(59), "too long counts as the longest");
     }
 
     #[test]
     fn what_is_drained_is_there_once() {
         let (mut total, mut second) = (Window::new(), Window::new());
-        second.deliver.record(5);
-        second.ack.record(7);
+        second.deliver.took(5);
+        second.ack.took(7);
         total.drain(&mut second);
         total.drain(&mut second);
         assert_eq!((total.deliver.len(), total.ack.len(), second.deliver.len()), (1, 1, 0));

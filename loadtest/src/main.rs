@@ -6,6 +6,7 @@ mod accounting;
 mod api;
 mod cli;
 mod engine;
+mod floor;
 mod frames;
 mod histogram;
 mod message;
@@ -21,9 +22,10 @@ use std::sync::Arc;
 use clap::Parser as _;
 use tokio::task::JoinSet;
 
-use cli::{Cli, Scenario};
-use engine::stop::{INTERRUPTED, Stop};
-use report::figures::{Outcome, Run};
+use cli::{Asked, Cli};
+use engine::stop::Stop;
+use report::exit::Exit;
+use report::figures::{Host, Outcome};
 use report::progress::{Progress, Show};
 use scenario::Setting;
 
@@ -34,31 +36,32 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(run(&cli.scenario)) {
-        Ok(run) => ExitCode::from(match run.verdict.outcome {
-            Outcome::Pass => 0,
-            Outcome::Missed => 99,
-            Outcome::Void => 1,
-            Outcome::Interrupted => INTERRUPTED,
-        }),
+    let asked = cli.scenario.asked();
+    if matches!(asked, Asked::FloorServer) {
+        return floor::serve().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+    }
+    match runtime.block_on(run(&asked)) {
+        Ok(outcome) => Exit::from(outcome).into(),
         Err(error) => failed(&error),
     }
 }
 
-async fn run(scenario: &Scenario) -> anyhow::Result<Run> {
+async fn run(asked: &Asked<'_>) -> anyhow::Result<Outcome> {
     let (stop, mut signals) = (Stop::default(), JoinSet::new());
     stop.on_signals(&mut signals)?;
     let progress = Arc::new(Progress::new(Show::choose(false, false, std::env::var_os("CI").is_some())));
-    let setting = Setting { host: report::figures::Host::read(), progress, stop };
-    let (mut run, own) = match scenario.kind() {
-        Ok((kind, options)) => (scenario::run(kind, options, setting).await?, kind.objectives()),
-        Err(options) => (scenario::slow::run(options, setting).await?, scenario::slow::OBJECTIVES),
+    let setting = Setting { host: Host::read(), progress, stop };
+    let (mut run, own) = match asked {
+        Asked::Load(kind, options) => (scenario::run(*kind, options, setting).await?, kind.objectives()),
+        Asked::Slow(options) => (scenario::slow::run(options, setting).await?, scenario::slow::OBJECTIVES),
+        Asked::Floor(options) => return floor::run(options).await,
+        Asked::FloorServer => return Ok(Outcome::Pass),
     };
     let objectives = own.iter().map(|objective| objective.parse()).collect::<Result<Vec<_>, String>>();
     let objectives = objectives.map_err(anyhow::Error::msg)?;
     report::verdict::judge(&mut run, &objectives);
     println!("{}", report::text::text(&run));
-    Ok(run)
+    Ok(run.verdict.outcome)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -2,12 +2,14 @@
 //!
 //! Responsible for names and bounds. Not responsible for what a scenario does or runs with unless told (`scenario`).
 
+mod floor;
 pub(crate) mod load;
 pub(crate) mod target;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::Kind;
+pub(crate) use floor::{FloorOptions, Regime};
 use load::LoadOptions;
 
 /// Load for a WatchParty gateway: one that runs, or one that is started for it.
@@ -46,23 +48,43 @@ pub(crate) enum Scenario {
     Soak(LoadOptions),
     /// What people do in a watch party: the film, chat, events, notes, signals
     Mixed(LoadOptions),
+    /// What a delivery costs the gateway and a server of a few dozen lines that does nothing else, round against round
+    Floor(FloorOptions),
+    /// That server
+    #[command(hide = true)]
+    FloorServer,
+}
+
+/// What a subcommand asks for.
+#[derive(Debug)]
+pub(crate) enum Asked<'c> {
+    /// A scenario of the usual shape.
+    Load(Kind, &'c LoadOptions),
+    /// Slow readers.
+    Slow(&'c SlowOptions),
+    /// The floor beside the gateway.
+    Floor(&'c FloorOptions),
+    /// The floor itself.
+    FloorServer,
 }
 
 impl Scenario {
-    /// Which one, with its options; `slow` is its own.
-    pub(crate) fn kind(&self) -> Result<(Kind, &LoadOptions), &SlowOptions> {
+    /// Which one, with its options.
+    pub(crate) fn asked(&self) -> Asked<'_> {
         match self {
-            Self::Smoke(options) => Ok((Kind::Smoke, options)),
-            Self::Connect(options) => Ok((Kind::Connect, options)),
-            Self::Fanout(options) => Ok((Kind::Fanout, options)),
-            Self::Rooms(options) => Ok((Kind::Rooms, options)),
-            Self::Echo(options) => Ok((Kind::Echo, options)),
-            Self::Churn(options) => Ok((Kind::Churn, options)),
-            Self::Recover(options) => Ok((Kind::Recover, options)),
-            Self::Storm(options) => Ok((Kind::Storm, options)),
-            Self::Soak(options) => Ok((Kind::Soak, options)),
-            Self::Mixed(options) => Ok((Kind::Mixed, options)),
-            Self::Slow(options) => Err(options),
+            Self::Smoke(options) => Asked::Load(Kind::Smoke, options),
+            Self::Connect(options) => Asked::Load(Kind::Connect, options),
+            Self::Fanout(options) => Asked::Load(Kind::Fanout, options),
+            Self::Rooms(options) => Asked::Load(Kind::Rooms, options),
+            Self::Echo(options) => Asked::Load(Kind::Echo, options),
+            Self::Churn(options) => Asked::Load(Kind::Churn, options),
+            Self::Recover(options) => Asked::Load(Kind::Recover, options),
+            Self::Storm(options) => Asked::Load(Kind::Storm, options),
+            Self::Soak(options) => Asked::Load(Kind::Soak, options),
+            Self::Mixed(options) => Asked::Load(Kind::Mixed, options),
+            Self::Slow(options) => Asked::Slow(options),
+            Self::Floor(options) => Asked::Floor(options),
+            Self::FloorServer => Asked::FloorServer,
         }
     }
 }
@@ -88,7 +110,7 @@ mod tests {
 
     fn knobs(words: &[&str]) -> Option<load::Knobs> {
         let cli = Cli::try_parse_from(["loadtest"].iter().chain(words)).ok()?;
-        let (kind, options) = cli.scenario.kind().ok()?;
+        let Asked::Load(kind, options) = cli.scenario.asked() else { return None };
         Some(options.over(&kind.knobs()))
     }
 
@@ -106,6 +128,14 @@ mod tests {
     fn scenarios_have_the_names_of_the_issue_too() {
         assert_eq!(knobs(&["many-rooms"]), knobs(&["rooms"]));
         assert!(Cli::try_parse_from(["loadtest", "slow-readers", "--rounds", "1"]).is_ok());
+    }
+
+    #[test]
+    fn the_floor_has_its_own_knobs() {
+        let cli = Cli::try_parse_from(["loadtest", "floor", "--regimes", "alone,growth"]).expect("parses");
+        let Scenario::Floor(options) = cli.scenario else { panic!("not floor") };
+        assert_eq!((options.regimes.len(), options.sizes.len()), (2, 4));
+        assert!(Cli::try_parse_from(["loadtest", "floor", "--sizes", "0"]).is_err());
     }
 
     #[test]

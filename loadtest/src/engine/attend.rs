@@ -85,7 +85,7 @@ async fn enter<'h>(
         }
     };
     let mut seat = timeout(WELCOME, welcomed).await.map_err(|_| anyhow::anyhow!("no welcome in time"))??;
-    lock(&lane.window).connect.record(hall.clock.now() - began);
+    lock(&lane.window).connect.took(hall.clock.now() - began);
     seat.settle();
     Ok(seat)
 }
@@ -199,12 +199,12 @@ fn hear(
                     if let Some(said) = said {
                         delivered += 1;
                         if taken.live && hall.clock.counts(said.meant) {
-                            window.deliver.record(now.saturating_sub(said.meant));
+                            window.deliver.took(now.saturating_sub(said.meant));
                         }
                     }
                     if let Some(cut) = taken.caught_up {
                         hall.recovered.fetch_add(1, Ordering::Relaxed);
-                        window.recovery.record(now - cut);
+                        window.recovery.took(now - cut);
                     }
                 } else {
                     answer(frame, (hall, who), &mut received, (&mut window, now));
@@ -231,13 +231,13 @@ fn answer(
             who.room.acked(seq);
             let meant = who.sender.as_ref().and_then(|sender| sender.acked(n));
             if let Some(meant) = meant.filter(|meant| hall.clock.counts(*meant)) {
-                window.ack.record(now.saturating_sub(meant));
+                window.ack.took(now.saturating_sub(meant));
             }
         }
         Frame::Passing(Said { meant, .. }) => {
             received.passing += 1;
             if hall.clock.counts(meant) {
-                window.passing.record(now.saturating_sub(meant));
+                window.passing.took(now.saturating_sub(meant));
             }
         }
         Frame::Refused { n, code } => {
@@ -252,7 +252,7 @@ fn answer(
         Frame::Welcome(here) => {
             if let Some(cut) = received.welcomed(here, hall.quiet()) {
                 hall.recovered.fetch_add(1, Ordering::Relaxed);
-                window.recovery.record(now - cut);
+                window.recovery.took(now - cut);
             }
         }
         Frame::Reset(here) => received.reset(here),

@@ -82,7 +82,7 @@ pub(crate) fn play(hall: &Hall, score: &Score) -> Played {
             hall.sent.fetch_add(1, Ordering::Relaxed);
         }
         if hall.clock.counts(due) {
-            played.lateness.record(late);
+            played.lateness.took(late);
         }
     }
     played

@@ -1,4 +1,4 @@
-//! The wish to stop early: Ctrl-C or a terminated parent, once for what was measured until then, twice for at once.
+//! The wish to stop early: Ctrl-C or a terminated parent, for a report of what was measured until then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,9 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
-
-/// What a shell reports for a program that was interrupted.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Whether to stop; shared by everybody.
 #[derive(Debug, Clone, Default)]
@@ -34,10 +31,7 @@ impl Stop {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                if stop.asked() {
-                    // Whoever asks twice does not want to wait for the report; children die with their pipes' owner.
-                    std::process::exit(INTERRUPTED.into());
-                }
+                // Whoever asks twice waits as long as who asks once: a second or two, in which gateways that were started here end too.
                 stop.ask();
             }
         });

@@ -88,7 +88,7 @@ fn passing(scene: &Scene) -> Vec<Own> {
         value: came as f64,
         unit: Unit::Count,
     });
-    if let Some(p99) = scene.watch.book().times.passing.quantile(0.99) {
+    if let Some(p99) = scene.watch.book().times.passing.at(0.99) {
         own.push(Own {
             name: "passing.p99".to_owned(),
             what: "from when they were meant to leave to each receiver, at p99".to_owned(),

@@ -1,5 +1,6 @@
 //! A gateway under test that the generator starts itself: limits off, a port of its own on loopback, gone when the run is.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -61,7 +62,7 @@ impl Gateway {
     /// It cannot be started, or does not listen.
     pub(crate) async fn start(
         binary: Option<&Path>,
-        settings: &[(String, String)],
+        settings: &[(impl AsRef<OsStr>, impl AsRef<OsStr>)],
     ) -> anyhow::Result<Gateway> {
         let binary = binary.map_or_else(beside_us, |binary| Ok(binary.to_owned()))?;
         let mut command = Command::new(&binary);

@@ -120,7 +120,7 @@ fn objectives(rounds: &[Round], calm: &[f64]) -> Vec<Judged> {
 
 #[expect(clippy::cast_precision_loss, reason = "times are far below 2^52 microseconds")]
 fn delivered(round: &Round, part: f64) -> f64 {
-    round.sums.times.deliver.quantile(part).map_or(f64::NAN, |micros| micros as f64)
+    round.sums.times.deliver.at(part).map_or(f64::NAN, |micros| micros as f64)
 }
 
 fn of(rounds: &[Round], kind: Beside, figure: impl Fn(&Round) -> f64) -> Vec<f64> {
@@ -148,7 +148,7 @@ mod tests {
 
     fn round(beside: Beside, micros: u64, closed: Option<u16>) -> Round {
         let mut sums = Sums::new();
-        sums.times.deliver.record(micros);
+        sums.times.deliver.took(micros);
         let fate = (beside != Beside::Nobody).then_some(Fate { entries: 5, whole: true, closed });
         Round { beside, sums, waiting: 1024.0, fate }
     }
