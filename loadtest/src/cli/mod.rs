@@ -4,6 +4,8 @@
 
 mod floor;
 pub(crate) mod load;
+pub(crate) mod profile;
+pub(crate) mod report;
 pub(crate) mod target;
 
 use clap::{Args, Parser, Subcommand};

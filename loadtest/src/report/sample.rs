@@ -31,6 +31,11 @@ fn latency(p50: u64, p99: u64, p999: u64, max: u64) -> Latency {
     latency
 }
 
+/// Few digits, so that what is written reads back to the bit.
+fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
 fn samples() -> Vec<Sample> {
     let waves = [0u64, 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
     let each = waves.iter().zip(0u32..).map(|(wave, second)| Sample {
@@ -40,9 +45,9 @@ fn samples() -> Vec<Sample> {
         deliveries_per_s: if second < 2 { 0.0 } else { 59_400.0 + *wave as f64 * 90.0 },
         p50_us: (second >= 2).then_some(1100 + wave * 40),
         p99_us: (second >= 2).then_some(2900 + wave * 120),
-        server_cpu: Some(0.3 + *wave as f64 / 50.0),
+        server_cpu: Some(thousandths(0.3 + *wave as f64 / 50.0)),
         server_rss_bytes: Some(15_000_000 + u64::from(second) * 350_000),
-        generator_cpu: Some(0.25 + *wave as f64 / 60.0),
+        generator_cpu: Some(thousandths(0.25 + *wave as f64 / 60.0)),
     });
     each.collect()
 }
@@ -96,7 +101,7 @@ fn step(connections: u64, cpu: f64) -> Step {
             5000 + connections * 6,
         )),
         faults: 0,
-        server_cpu: Some(connections as f64 / 2400.0),
+        server_cpu: Some(thousandths(connections as f64 / 2400.0)),
         server_rss_bytes: Some(15_171_584 + connections * 3901),
         cpu_per_delivery_us: Some(cpu),
         rss_per_connection_bytes: Some(3901.0),

@@ -118,11 +118,11 @@ impl Objective {
     }
 }
 
-/// What a run is judged by: the promise, what the profile asks, what the command line asks; later ones take the place of earlier ones
-/// about the same figure.
-pub(crate) fn all(profile: &[Objective], asked: &[Objective]) -> Vec<Objective> {
+/// What a run is judged by: the promise, what the scenario asks, or the profile in its place, and what the command line asks; later ones take
+/// the place of earlier ones about the same figure.
+pub(crate) fn all(own: &[Objective], asked: &[Objective]) -> Vec<Objective> {
     let mut all: Vec<Objective> = PROMISE.iter().filter_map(|promise| promise.parse().ok()).collect();
-    for level in [profile, asked] {
+    for level in [own, asked] {
         all.retain(|earlier| !level.iter().any(|later| later.replaces(earlier)));
         all.extend(level.iter().cloned());
     }
