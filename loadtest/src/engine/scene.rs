@@ -25,7 +25,7 @@ use crate::api::{Api, Ticket};
 use crate::cli::load::Knobs;
 use crate::histogram::{Times, Window, micros};
 use crate::message::Verb;
-use crate::report::figures::{Own, PhaseSpan, Step};
+use crate::report::figures::{Counts, Own, PhaseSpan, Step};
 use crate::report::progress::{Extent, Phase, Progress};
 use crate::target::Target;
 
@@ -334,6 +334,7 @@ impl Scene {
         let mut book = self.watch.book();
         sums.times = std::mem::replace(&mut book.times, Window::new());
         sums.samples = std::mem::take(&mut book.samples);
+        sums.counts = sums::counts_between(&self.marks);
         sums.counts.connections = book.connections.max(self.marks.connected);
         sums.server.rss_peak_bytes = Some(std::mem::take(&mut book.rss_peak)).filter(|peak| *peak > 0);
         sums.generator.rss_peak_bytes = Some(std::mem::take(&mut book.own_rss_peak)).filter(|peak| *peak > 0);
@@ -349,6 +350,7 @@ impl Scene {
     /// Ends every connection, and says what it all came to.
     pub(crate) fn finish(mut self) -> Done {
         let (mut sums, waiting) = self.round();
+        sums.counts = Counts { connections: sums.counts.connections, ..Counts::default() };
         let people = self.people.iter().map(|who| &**who);
         let said = sums::count(&mut sums.counts, people);
         self.lanes.iter().for_each(|lane| lane.hang_up());

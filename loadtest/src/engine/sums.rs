@@ -151,6 +151,12 @@ pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Pa
     all
 }
 
+/// What left and what came from the beginning of measuring to the end of the drain.
+pub(crate) fn counts_between(marks: &Marks) -> Counts {
+    let (Some(from), Some(to)) = (&marks.running, &marks.drained) else { return Counts::default() };
+    Counts { sent: to.sent - from.sent, delivered: to.delivered - from.delivered, ..Counts::default() }
+}
+
 /// What the gateway cost between the marks.
 pub(crate) fn server_cost(marks: &Marks, cores: f64) -> Cost {
     let mut cost = Cost { cores: Some(cores), ..Cost::default() };
@@ -224,12 +230,15 @@ pub(crate) fn beside(marks: &Marks, waiting: f64, said: Said) -> Vec<Own> {
         );
     }
     if let (Some(from), Some(to)) = (&marks.running, &marks.drained) {
-        tell(
-            "server.gaps",
-            "holes in announcements that the gateway repaired from the log",
-            to.load.gaps - from.load.gaps,
-            Unit::Count,
-        );
+        let gaps = to.load.gaps - from.load.gaps;
+        if gaps > 0.0 {
+            tell(
+                "server.gaps",
+                "holes in announcements that the gateway repaired from the log",
+                gaps,
+                Unit::Count,
+            );
+        }
         if let (Some(before), Some(after)) = (from.load.redis, to.load.redis) {
             let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
             tell("redis.cpu", "cores the Redis kept busy", cpu / seconds(from, to), Unit::Cores);

@@ -68,7 +68,7 @@ impl Kind {
         let base = Knobs::default();
         match self {
             Self::Connect => {
-                let (ramp, duration) = (seconds(2), seconds(5));
+                let (ramp, duration) = (seconds(0), seconds(5));
                 Knobs { connections: 2000, sessions: 200, rate: 0.0, steps: 4, ramp, duration, ..base }
             }
             Self::Fanout => Knobs { connections: 1000, sessions: 1, rate: 60.0, ..base },

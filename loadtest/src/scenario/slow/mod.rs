@@ -156,5 +156,5 @@ fn told_of(progress: &Progress, rounds: &[Round]) {
 
 fn part(round: &Round, number: usize) -> Part {
     let name = format!("round{number:02}_{}", round.beside.name());
-    Part { name, note: verdict::line(number, round), figures: round.sums.figures() }
+    Part { name, note: verdict::note(round), figures: round.sums.figures() }
 }

@@ -11,18 +11,22 @@ use crate::scenario::Outcome;
 /// The gateway's `OUTBOX_BYTES`, and one buffer that may be added when it is almost reached.
 const BOUND: f64 = 256.0 * 1024.0 + 64.0 * 1024.0;
 
+/// What a table of rounds has no column for.
+pub(super) fn note(round: &Round) -> String {
+    format!("at most {} waiting{}", amount::bytes(round.waiting), fate(round))
+}
+
 /// One round in a line.
 pub(super) fn line(number: usize, round: &Round) -> String {
     let at = |part| amount::micros(delivered(round, part));
     let cpu = round.sums.server.cpu_per_delivery_us.unwrap_or(f64::NAN);
     format!(
-        "round {number}, beside {}: p50 {}, p99 {}, longest {}; {cpu:.2} µs of CPU a delivery, at most {} waiting{}",
+        "round {number}, beside {}: p50 {}, p99 {}, longest {}; {cpu:.2} µs of CPU a delivery, {}",
         round.beside.name(),
         at(0.5),
         at(0.99),
         at(1.0),
-        amount::bytes(round.waiting),
-        fate(round),
+        note(round),
     )
 }
 
