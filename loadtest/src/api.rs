@@ -15,6 +15,9 @@ const PASSWORD: &str = "load load load";
 /// How long an answer may take: a join waits for bcrypt, which may have a queue.
 const ANSWER: Duration = Duration::from_secs(20);
 
+/// How long `/metrics` may take: a look each second must not wait for a gateway that is too busy to be looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// A gateway's API.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Api(pub(crate) SocketAddr);
@@ -55,7 +58,8 @@ impl Api {
     /// # Errors
     /// It does not answer.
     pub(crate) async fn metrics(self) -> anyhow::Result<Metrics> {
-        Ok(Metrics(self.request("GET", "/metrics", "").await?))
+        let asked = self.exchange("GET", "/metrics", "");
+        Ok(Metrics(timeout(LOOK, asked).await.context("no metrics in time")??))
     }
 
     async fn post(self, path: &str, body: &Value) -> anyhow::Result<Value> {

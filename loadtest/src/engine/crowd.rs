@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::lane::Lane;
@@ -86,6 +86,8 @@ pub(crate) struct Hall {
     pub(crate) closes: Mutex<Closes>,
     /// Messages that left.
     pub(crate) sent: AtomicU64,
+    /// Everybody, once it is known who that is.
+    pub(crate) people: OnceLock<Vec<Arc<Participant>>>,
     spoken: AtomicBool,
     said: Mutex<BTreeMap<String, u64>>,
     /// Tells what goes on.
@@ -110,6 +112,7 @@ impl Hall {
             refusals: none(),
             closes: Mutex::default(),
             sent: none(),
+            people: OnceLock::new(),
             spoken: AtomicBool::new(false),
             said: Mutex::default(),
             progress,
@@ -146,6 +149,11 @@ impl Hall {
     /// What was said, and how often.
     pub(crate) fn sayings(&self) -> BTreeMap<String, u64> {
         lock(&self.said).clone()
+    }
+
+    /// Entries that are acknowledged and have not come to somebody who is there; those on their way included.
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.people.get().map_or(0, |people| people.iter().map(|who| who.outstanding()).sum())
     }
 
     /// Whether nobody has spoken yet.

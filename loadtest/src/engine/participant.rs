@@ -106,6 +106,12 @@ impl Participant {
         !received.present || received.seq.highest() >= self.room.head()
     }
 
+    /// Entries that were acknowledged in their room and have not come, if they are there.
+    pub(crate) fn outstanding(&self) -> u64 {
+        let received = lock(&self.received);
+        if received.present { received.seq.missing(self.room.head()) } else { 0 }
+    }
+
     /// The address of the upgrade: with their position, if they have one.
     pub(crate) fn path(&self) -> String {
         let session = &self.room.session;

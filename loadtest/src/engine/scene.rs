@@ -144,6 +144,8 @@ impl Scene {
             mint: None,
         };
         scene.fill(plan).await?;
+        // Set here only.
+        let _ = scene.hall.people.set(scene.people.clone());
         scene.marks.empty = Some(scene.watch.mark().await);
         Ok(scene)
     }

@@ -136,7 +136,7 @@ async fn look(seen: Seen, book: Arc<Mutex<Book>>) {
         let now = seen.mark().await;
         seen.collect(&mut second);
         let sample = sample(&seen.hall, (&before, &now), &second);
-        seen.hall.progress.live(&live(&sample));
+        seen.hall.progress.live(&live(&sample, seen.hall.outstanding()));
         let mut book = lock(&book);
         book.rss_peak = book.rss_peak.max(now.load.resident.unwrap_or(0));
         book.own_rss_peak = book.own_rss_peak.max(now.own_rss);
@@ -173,14 +173,14 @@ fn sample(hall: &Hall, (before, now): (&Mark, &Mark), second: &Window) -> Sample
     }
 }
 
-fn live(sample: &Sample) -> Live {
+fn live(sample: &Sample, missing: u64) -> Live {
     Live {
         connections: sample.connections,
         messages_per_s: sample.sent_per_s,
         deliveries_per_s: sample.deliveries_per_s,
         p50: sample.p50_us.map(Duration::from_micros),
         p99: sample.p99_us.map(Duration::from_micros),
-        missing: 0,
+        missing,
         server_cpu: sample.server_cpu,
         server_rss_bytes: sample.server_rss_bytes,
     }

@@ -69,6 +69,8 @@ impl Gateway {
         command.env_clear().envs(SETTINGS.iter().copied()).env("JWT_SECRET", SECRET);
         command.envs(settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        // A Ctrl-C is for the generator, which ends its gateways when the report is made.
+        command.process_group(0);
         let mut child = command.spawn().with_context(|| format!("starting {}", binary.display()))?;
         let process = Process(child.id().context("the gateway ended at once")?);
         let mut log = BufReader::new(child.stdout.take().context("a pipe")?);

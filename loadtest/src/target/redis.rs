@@ -41,6 +41,8 @@ impl RedisServer {
         command.args(["--bind", "127.0.0.1", "--port", &addr.port().to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--dir"]).arg(&directory);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        // As for gateways: a Ctrl-C is for the generator.
+        command.process_group(0);
         let child = command.spawn().with_context(|| format!("starting {program}"))?;
         let process = Process(child.id().context("it ended at once")?);
         let mut server = RedisServer { child, process, addr, directory };
