@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::debts::Debts;
-use super::ring::Run;
+use super::run::Run;
 use super::sink::Sink;
 use super::terms::Terms;
 use crate::metrics::label::SentKind;

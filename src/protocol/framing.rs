@@ -29,6 +29,9 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// Every framing, at the index that it has as a number.
+    pub const ALL: [Self; 2] = [Self::WebSocket, Self::EventStream];
+
     /// Appends one message in this framing. A WebSocket frame has no place for `event` and `id`; its payload
     /// says both.
     pub fn encode(self, event: &str, id: Option<&str>, data: &[u8], out: &mut BytesMut) {

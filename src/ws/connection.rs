@@ -57,35 +57,69 @@ pub(super) struct Arrival {
 }
 
 /// Serves a connection to its end. `first` is what came with the upgrade.
-pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, mut first: Vec<u8>, arrival: Arrival) {
+///
+/// Its greeting and its end hold much and take a moment: boxed, they are no part of what a connection holds for life.
+pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, first: Vec<u8>, arrival: Arrival) {
+    let since = arrival.since;
     let socket = Arc::new(socket);
     let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone()), sockets.terms.clone());
     sockets.wheel.add(&outbox);
-    let Arrival { session, token, resume, ticket, since } = arrival;
-    let mut ticket = ticket;
+    let Arrival { session, token, resume, mut ticket, .. } = arrival;
     let mut decoder = Decoder::new(greeting::HELLO_BYTES);
-
-    let greeted = greet(&sockets, &socket, &outbox, &mut decoder, &mut first, (session, token, resume)).await;
-    let (closing, attached) = match greeted {
-        Ok((claims, attached)) => {
+    let asked = Asked { session, token, resume, first };
+    let (closing, attached) = match Box::pin(greet(&sockets, &socket, &outbox, &mut decoder, asked)).await {
+        Ok(Greeted { claims, attached, first }) => {
             ticket.accepted();
             sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
             let mut live = Live::new(&sockets, &socket, &outbox, &attached, claims, decoder);
-            let closing = live.run(&mut first).await;
+            let closing = live.run(first).await;
             decoder = live.decoder;
             (closing, Some(attached))
         }
         Err(closing) => (closing, None),
     };
+    let outcome = Outcome { closing, attached, since };
+    Box::pin(end(&sockets, &socket, &outbox, &mut decoder, outcome)).await;
+}
 
+/// What is known of a connection before its token is.
+struct Asked {
+    session: SessionId,
+    token: Option<String>,
+    resume: Option<Resume>,
+    first: Vec<u8>,
+}
+
+/// A connection with a seat, and what it said already.
+struct Greeted {
+    claims: Claims,
+    attached: Attached,
+    first: Vec<u8>,
+}
+
+/// How it went.
+struct Outcome {
+    closing: Closing,
+    attached: Option<Attached>,
+    since: Instant,
+}
+
+/// Gives the seat back and says goodbye.
+async fn end(
+    sockets: &Sockets,
+    socket: &Arc<TcpStream>,
+    outbox: &Arc<Outbox>,
+    decoder: &mut Decoder,
+    Outcome { closing, attached, since }: Outcome,
+) {
     if let Some(attached) = attached {
         if matches!(closing, Closing::Ours(_)) {
-            closing::settle(&outbox).await;
+            closing::settle(outbox).await;
         }
         let leaving = closing == Closing::Ours(Ending::Left);
         sockets.gateway.detach(attached, outbox.connection, leaving).await;
     }
-    closing::say_goodbye(&socket, &outbox, &mut decoder, closing).await;
+    closing::say_goodbye(socket, outbox, decoder, closing).await;
     let metrics = sockets.gateway.metrics();
     metrics.sockets.closed.get(closing::label(closing)).increment(1);
     metrics.sockets.duration.record(since.elapsed());
@@ -103,13 +137,12 @@ async fn greet(
     socket: &Arc<TcpStream>,
     outbox: &Arc<Outbox>,
     decoder: &mut Decoder,
-    first: &mut Vec<u8>,
-    (session, token, resume): (SessionId, Option<String>, Option<Resume>),
-) -> Result<(Claims, Attached), Closing> {
+    Asked { session, token, resume, mut first }: Asked,
+) -> Result<Greeted, Closing> {
     let (token, resume) = match token {
         Some(token) => (token, resume),
         None => {
-            let hello = greeting::hello(socket, outbox, decoder, first).await?;
+            let hello = greeting::hello(socket, outbox, decoder, &mut first).await?;
             // Fed already; what followed the hello waits in the decoder.
             first.clear();
             (hello.token, hello.resume)
@@ -122,7 +155,7 @@ async fn greet(
     }
     let attached =
         gateway.attach(&claims, resume, outbox).await.map_err(|error| Closing::Ours(refusal(&error)))?;
-    Ok((claims, attached))
+    Ok(Greeted { claims, attached, first })
 }
 
 fn refusal(error: &GatewayError) -> Ending {
@@ -191,8 +224,9 @@ impl<'c> Live<'c> {
         }
     }
 
-    async fn run(&mut self, first: &mut [u8]) -> Closing {
-        self.feed_first(first);
+    async fn run(&mut self, mut first: Vec<u8>) -> Closing {
+        self.feed_first(&mut first);
+        drop(first);
         let mut deadline: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
         let mut pulling: Option<Pulling> = None;
         loop {
@@ -406,3 +440,6 @@ fn received(kind: Option<Kind>) -> ReceivedType {
         .find(|label| label.value() == kind.as_str())
         .unwrap_or(ReceivedType::Invalid)
 }
+
+#[cfg(test)]
+mod tests;

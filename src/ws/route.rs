@@ -2,6 +2,7 @@
 //! `http` mounts this at `GET /ws/{id}` and puts faults into words.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -153,7 +154,18 @@ fn switching(accepted: Accepted) -> Response {
 /// The socket itself, taken back from hyper, with what it had read already.
 fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Carrier>>()?;
-    Ok((parts.io.into_inner().into_socket(), parts.read_buf.to_vec()))
+    let socket = parts.io.into_inner().into_socket();
+    forget_wakers(&socket);
+    Ok((socket, parts.read_buf.to_vec()))
+}
+
+/// The socket keeps the waker of who polled it last until something happens on it. That is the task that spoke HTTP: a kilobyte that an
+/// idle connection would hold until its peer says something.
+fn forget_wakers(socket: &TcpStream) {
+    let mut nobody = Context::from_waker(Waker::noop());
+    // Whether it is ready is for the reader to find out, who asks by another way.
+    let _ = socket.poll_read_ready(&mut nobody);
+    let _ = socket.poll_write_ready(&mut nobody);
 }
 
 /// The token of an `Authorization: Bearer` header. Another scheme is no token, and a `hello` is awaited.

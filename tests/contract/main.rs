@@ -1,4 +1,4 @@
-//! One suite over both adapters, and over redis once more with a replica that acks wait for: each sentence of the four ports' contracts is a case, and each case runs on each backend.
+//! One suite over both adapters, and over redis again with a replica that acks wait for and by TLS as a user with few rights: each sentence of the four ports' contracts is a case, and each case runs on each backend.
 //!
 //! A case gets a [`harness::Harness`] and knows nothing of the adapter behind it. Cases are listed here once; one that is not listed is
 //! dead code, which the lints refuse. Where a case needs time to pass it waits for the store's clock, which memory can turn by hand.
@@ -130,6 +130,7 @@ macro_rules! suite {
 suite!(memory, crate::memory_harness::start);
 suite!(redis, crate::redis_harness::start);
 suite!(replicated, crate::redis_harness::start_replicated);
+suite!(secured, crate::redis_harness::start_secured);
 
 /// What would take ten minutes of real time.
 mod memory_in_time {

@@ -20,34 +20,52 @@ use watchparty::model::history::Retention;
 use watchparty::model::id::{NodeId, SessionId};
 
 use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
+use crate::support::acl;
+use crate::support::certificates::Certificates;
 use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::pair::Pair;
-use crate::support::redis_server::RedisServer;
+use crate::support::redis_server::{RedisOptions, RedisServer};
 use crate::support::wait;
 
 /// A harness on a Redis of its own.
 pub(crate) async fn start() -> Harness {
-    on(BY_NUMBER, RedisServer::start().await, None).await
+    on(OnRedis::alone(RedisServer::start().await)).await
 }
 
 /// One whose logs keep what is young, too.
 pub(crate) async fn start_aging() -> Harness {
-    on(BY_AGE, RedisServer::start().await, None).await
+    on(OnRedis { history: BY_AGE, ..OnRedis::alone(RedisServer::start().await) }).await
 }
 
 /// A harness on a primary and its replica.
 pub(crate) async fn start_replicated() -> Harness {
     let Pair { primary, replica, stream, way: _ } = Pair::start().await;
-    on(BY_NUMBER, primary, Some((replica, stream))).await
+    on(OnRedis { replica: Some((replica, stream)), ..OnRedis::alone(primary) }).await
 }
 
-async fn on(history: Retention, server: RedisServer, replica: Option<(RedisServer, ChaosProxy)>) -> Harness {
-    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-    Harness::new(Box::new(OnRedis { history, server, replica, stop, tracker })).await
+/// A harness that speaks TLS and logs in as the user of `docs/OPERATIONS.md`, who may do nothing but what that page lists.
+pub(crate) async fn start_secured() -> Harness {
+    // The first case installs it for all of them.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let options = RedisOptions { tls: true, extra: vec![acl::line()], ..RedisOptions::default() };
+    let server = RedisServer::start_with(options).await;
+    let target = RedisTarget {
+        tls: true,
+        username: Some(acl::USER.into()),
+        password: Some(acl::PASSWORD.into()),
+        ca_pem: Some(Certificates::get().ca.clone().into_bytes()),
+        ..RedisTarget::plain("127.0.0.1", server.tls_port())
+    };
+    on(OnRedis { target, ..OnRedis::alone(server) }).await
+}
+
+async fn on(redis: OnRedis) -> Harness {
+    Harness::new(Box::new(redis)).await
 }
 
 struct OnRedis {
     history: Retention,
+    target: RedisTarget,
     server: RedisServer,
     /// What acks wait for, and its way to the primary.
     replica: Option<(RedisServer, ChaosProxy)>,
@@ -55,11 +73,19 @@ struct OnRedis {
     tracker: TaskTracker,
 }
 
+impl OnRedis {
+    fn alone(server: RedisServer) -> Self {
+        let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let target = RedisTarget::plain("127.0.0.1", server.port());
+        Self { history: BY_NUMBER, target, server, replica: None, stop, tracker }
+    }
+}
+
 #[async_trait]
 impl Store for OnRedis {
     async fn connect(&self, deliver: Arc<dyn Deliver>) -> Backend {
         let settings = RedisSettings {
-            target: RedisTarget::plain("127.0.0.1", self.server.port()),
+            target: self.target.clone(),
             prefix: String::from("wp"),
             node: NodeId::new_random(),
             history: self.history,

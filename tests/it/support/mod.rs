@@ -10,7 +10,9 @@
     reason = "test support: a panic is the failure report, and visibility ends at the test binary"
 )]
 
+pub mod acl;
 pub mod api;
+pub mod certificates;
 pub mod chaos_proxy;
 pub mod client;
 pub mod event_stream;

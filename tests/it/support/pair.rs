@@ -21,13 +21,22 @@ pub struct Pair {
 impl Pair {
     /// Both with an append-only file; returns when the replica follows.
     pub async fn start() -> Pair {
-        Pair::start_apart(0).await
+        Pair::start_with(options()).await
     }
 
     /// The same on two hosts: the replica's clock is so many seconds ahead of the primary's.
     pub async fn start_apart(ahead_s: i64) -> Pair {
-        let primary = RedisServer::start_with(options()).await;
-        let replica = RedisServer::start_with(RedisOptions { ahead_s, ..options() }).await;
+        Pair::start_both(options(), RedisOptions { ahead_s, ..options() }).await
+    }
+
+    /// Both started alike.
+    pub async fn start_with(options: RedisOptions) -> Pair {
+        Pair::start_both(options.clone(), options).await
+    }
+
+    async fn start_both(first: RedisOptions, second: RedisOptions) -> Pair {
+        let primary = RedisServer::start_with(first).await;
+        let replica = RedisServer::start_with(second).await;
         let stream = ChaosProxy::to_port(primary.port()).await;
         let way = ChaosProxy::to_port(primary.port()).await;
         replica.follow(&primary, stream.port()).await;

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::certificates::Certificates;
 use super::process::{Process, TempDir, free_port};
 use super::resp::{self, Reply};
 use super::wait;
@@ -32,11 +33,13 @@ pub struct RedisOptions {
     pub extra: Vec<String>,
     /// Seconds that its host's clock is ahead of this one's.
     pub ahead_s: i64,
+    /// Whether it listens with TLS, too, on a port of its own.
+    pub tls: bool,
 }
 
 impl Default for RedisOptions {
     fn default() -> RedisOptions {
-        RedisOptions { aof: Aof::Off, maxmemory: None, extra: Vec::new(), ahead_s: 0 }
+        RedisOptions { aof: Aof::Off, maxmemory: None, extra: Vec::new(), ahead_s: 0, tls: false }
     }
 }
 
@@ -53,6 +56,7 @@ pub struct RedisServer {
     process: Option<Process>,
     dir: TempDir,
     port: u16,
+    tls_port: Option<u16>,
     options: RedisOptions,
 }
 
@@ -65,10 +69,14 @@ impl RedisServer {
     /// Starts one and waits until it answers.
     pub async fn start_with(options: RedisOptions) -> RedisServer {
         let dir = TempDir::new("redis");
-        let mut server = RedisServer { process: None, dir, port: 0, options };
+        if options.tls {
+            Certificates::get().write(dir.path());
+        }
+        let mut server = RedisServer { process: None, dir, port: 0, tls_port: None, options };
         // Between our look at a port and Redis' bind another test may take it: then it exits, and we look again.
         for _ in 0..20 {
             server.port = free_port();
+            server.tls_port = server.options.tls.then(|| free_port_but(server.port));
             server.launch();
             if server.answers_or_ends().await {
                 return server;
@@ -113,6 +121,12 @@ impl RedisServer {
         );
         if let Some(bytes) = self.options.maxmemory {
             text.push_str(&format!("maxmemory {bytes}\n"));
+        }
+        if let Some(port) = self.tls_port {
+            text.push_str(&format!(
+                "tls-port {port}\ntls-cert-file redis.pem\ntls-key-file redis.key\ntls-ca-cert-file ca.pem\n\
+                 tls-auth-clients no\n"
+            ));
         }
         for line in &self.options.extra {
             text.push_str(line);
@@ -219,6 +233,16 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its port with TLS; panics when it was started without.
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("it was started with TLS")
+    }
+
+    /// The file of the CA that its certificate is of.
+    pub fn ca_file(&self) -> String {
+        self.dir.path().join("ca.pem").display().to_string()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("redis.log")).unwrap_or_default()
@@ -309,6 +333,16 @@ impl RedisServer {
         let cut = bytes.min(length);
         file.set_len(length - cut).unwrap();
         cut
+    }
+}
+
+/// A free port that is not `taken`, which is ours and not listened on yet.
+fn free_port_but(taken: u16) -> u16 {
+    loop {
+        let port = free_port();
+        if port != taken {
+            return port;
+        }
     }
 }
 
