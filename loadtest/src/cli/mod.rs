@@ -3,6 +3,7 @@
 //! Responsible for names and bounds. Not responsible for what a scenario does or runs with unless told (`scenario`).
 
 mod floor;
+pub(crate) mod line;
 pub(crate) mod load;
 pub(crate) mod profile;
 pub(crate) mod report;
@@ -13,11 +14,15 @@ use clap::{Args, Parser, Subcommand};
 use crate::scenario::Kind;
 pub(crate) use floor::{FloorOptions, Regime};
 use load::LoadOptions;
+use report::{CompareOptions, ReportOptions};
 
 /// Load for a WatchParty gateway: one that runs, or one that is started for it.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) struct Cli {
+    /// How its report is made.
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
     /// What to run.
     #[command(subcommand)]
     pub(crate) scenario: Scenario,
@@ -52,6 +57,8 @@ pub(crate) enum Scenario {
     Mixed(LoadOptions),
     /// What a delivery costs the gateway and a server of a few dozen lines that does nothing else, round against round
     Floor(FloorOptions),
+    /// Two runs beside each other: every figure both have, and B as so many times A
+    Compare(CompareOptions),
     /// That server
     #[command(hide = true)]
     FloorServer,
@@ -66,6 +73,8 @@ pub(crate) enum Asked<'c> {
     Slow(&'c SlowOptions),
     /// The floor beside the gateway.
     Floor(&'c FloorOptions),
+    /// Two runs.
+    Compare(&'c CompareOptions),
     /// The floor itself.
     FloorServer,
 }
@@ -86,6 +95,7 @@ impl Scenario {
             Self::Mixed(options) => Asked::Load(Kind::Mixed, options),
             Self::Slow(options) => Asked::Slow(options),
             Self::Floor(options) => Asked::Floor(options),
+            Self::Compare(options) => Asked::Compare(options),
             Self::FloorServer => Asked::FloorServer,
         }
     }

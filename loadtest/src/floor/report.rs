@@ -309,7 +309,7 @@ mod tests {
 
     fn judged(scenes: &[Measured]) -> Outcome {
         let cli = clap::Parser::try_parse_from(["loadtest", "floor"]).expect("parses");
-        let crate::cli::Cli { scenario: crate::cli::Scenario::Floor(options) } = cli else {
+        let crate::cli::Cli { scenario: crate::cli::Scenario::Floor(options), .. } = cli else {
             panic!("not floor")
         };
         verdict(scenes, &options, "none").expect("nothing is written")
