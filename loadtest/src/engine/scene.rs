@@ -362,7 +362,7 @@ impl Scene {
         sums.counts.connect_errors = counter(&hall.errors);
         sums.counts.recovered = counter(&hall.recovered);
         sums.counts.refused += counter(&hall.refusals);
-        sums.counts.closes = lock(&hall.closes).clone();
+        sums.counts.closes = lock(&hall.closes).closes.clone();
         let own = sums::beside(&self.marks, waiting, said);
         let void = sums::void(&self.marks).into_iter().collect();
         let sayings = hall.sayings().into_iter().map(|(what, times)| format!("{times} × {what}")).collect();
