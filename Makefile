@@ -13,8 +13,11 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
+# Of `make load`: words of the command line, as `loadtest help` tells them.
+LOAD ?= --profile smoke
+
 .PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
-.PHONY: bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: load bench bench-redis bench-idle bench-slow bench-floor
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -94,6 +97,10 @@ bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECON
 	cargo bench --locked --profile dev --bench redis_idle
 
 # One build of both, so that they share what they depend on; the generator starts the gateway that lies beside it.
+load: ## makes load and judges what came of it; unless told otherwise a verdict in a quarter of a minute (LOAD="rooms --duration 1m")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest $(LOAD)
+
 bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
