@@ -13,7 +13,9 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image ci
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
+.PHONY: bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,9 +65,19 @@ browser: ## the page in Chromium: people on two replicas with a Redis, one of th
 	cargo build --locked
 	tests/browser/run.sh
 
-chart: ## the Helm chart, k8s/, rules and dashboard, without a cluster; installs its tools under the target directory
+chart: ## the Helm chart, k8s/, rules, dashboard, Dockerfile, compose and shell scripts, without a cluster; installs its tools under the target directory
 	cargo build --locked
 	tests/chart/run.sh
+
+restore-drill: ## a backup, the loss of a Redis and its disk, the restore, and what clients are told; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/restore-drill.sh
+
+proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped files of ops/, watched by Prometheus; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/proxies.sh
 
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
@@ -86,6 +98,10 @@ bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in tu
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
 
+bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
+
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
@@ -100,11 +116,21 @@ tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy
 
 image: ## the container image, with docker
-	docker build --tag watchparty:dev .
+	docker build --tag watchparty:dev --build-arg REVISION=$$(git rev-parse HEAD) .
 
-ci: ## what CI runs: format, lints, docs, every test (tidy among them) and the chart's checks
+image-test: ## the Dockerfile run without docker or a registry, around a debug build, and the result started (scripts/image.sh compiles too)
+	cargo build --locked
+	scripts/image.sh --binary $${CARGO_TARGET_DIR:-target}/debug/watchparty
+
+ci: ## what CI runs: format, lints, docs, every test (tidy among them), chart and image; what was skipped, and why
+	@scripts/ci.sh
+
+ci-steps:
 	cargo fmt --all --check
 	$(MAKE) --no-print-directory clippy
 	$(MAKE) --no-print-directory docs
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory chart
+	$(MAKE) --no-print-directory image-test
+	$(MAKE) --no-print-directory restore-drill
+	$(MAKE) --no-print-directory proxies

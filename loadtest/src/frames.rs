@@ -20,12 +20,23 @@ pub(crate) enum Kind {
 /// A frame's payload is longer than anything a gateway sends.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// Takes the first whole frame off the buffer; `None` while it is not all there.
+/// A frame as its first bytes tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Bytes of the header.
+    pub(crate) head: usize,
+    /// Bytes of the payload, which follows.
+    pub(crate) length: usize,
+}
+
+/// Reads the header that the bytes begin with; `None` while it is not all there.
 ///
 /// # Errors
 /// A frame that this gateway never sends.
-pub(crate) fn take(buffer: &mut BytesMut) -> anyhow::Result<Option<(Kind, Bytes)>> {
-    let Some([first, second]) = buffer.get(..2).map(|head| [head[0], head[1]]) else { return Ok(None) };
+pub(crate) fn header(bytes: &[u8]) -> anyhow::Result<Option<Header>> {
+    let Some([first, second]) = bytes.get(..2).map(|head| [head[0], head[1]]) else { return Ok(None) };
     let kind = match first {
         0x81 => Kind::Text,
         0x88 => Kind::Close,
@@ -36,17 +47,25 @@ pub(crate) fn take(buffer: &mut BytesMut) -> anyhow::Result<Option<(Kind, Bytes)
     anyhow::ensure!(second & 0x80 == 0, "a masked frame from a server");
     let (head, length) = match second {
         126 => {
-            let Some(bytes) = buffer.get(2..4) else { return Ok(None) };
-            (4, u64::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+            let Some(long) = bytes.get(2..4) else { return Ok(None) };
+            (4, u64::from(u16::from_be_bytes([long[0], long[1]])))
         }
         127 => {
-            let Some(bytes) = buffer.get(2..10) else { return Ok(None) };
-            (10, u64::from_be_bytes(bytes.try_into()?))
+            let Some(long) = bytes.get(2..10) else { return Ok(None) };
+            (10, u64::from_be_bytes(long.try_into()?))
         }
         short => (2, u64::from(short)),
     };
     anyhow::ensure!(length <= LONGEST, "a frame of {length} bytes");
-    let length = usize::try_from(length)?;
+    Ok(Some(Header { kind, head, length: usize::try_from(length)? }))
+}
+
+/// Takes the first whole frame off the buffer; `None` while it is not all there.
+///
+/// # Errors
+/// A frame that this gateway never sends.
+pub(crate) fn take(buffer: &mut BytesMut) -> anyhow::Result<Option<(Kind, Bytes)>> {
+    let Some(Header { kind, head, length }) = header(buffer)? else { return Ok(None) };
     if buffer.len() < head + length {
         buffer.reserve(head + length - buffer.len());
         return Ok(None);
@@ -63,19 +82,30 @@ pub(crate) fn put(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
         Kind::Ping => 0x89,
         Kind::Pong => 0x8a,
     });
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(short @ 0..=125), _) => out.push(0x80 | short),
+    put_length(payload.len(), 0x80, out);
+    out.extend([0; 4]);
+    out.extend(payload);
+}
+
+/// Appends a text frame as a server sends it; `parts` one after another are its text.
+pub(crate) fn put_as_server(parts: &[&[u8]], out: &mut Vec<u8>) {
+    out.push(0x81);
+    put_length(parts.iter().map(|part| part.len()).sum(), 0, out);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+fn put_length(length: usize, masked: u8, out: &mut Vec<u8>) {
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ 0..=125), _) => out.push(masked | short),
         (_, Ok(two)) => {
-            out.push(0x80 | 126);
+            out.push(masked | 126);
             out.extend(two.to_be_bytes());
         }
         _ => {
-            out.push(0x80 | 127);
-            out.extend((payload.len() as u64).to_be_bytes());
+            out.push(masked | 127);
+            out.extend((length as u64).to_be_bytes());
         }
     }
-    out.extend([0; 4]);
-    out.extend(payload);
 }
 
 #[cfg(test)]

@@ -60,6 +60,23 @@ pub(crate) struct Cost {
     pub(crate) resident: u64,
 }
 
+impl Cost {
+    /// What a process has cost so far.
+    ///
+    /// # Errors
+    /// It runs no more.
+    pub(crate) fn of(pid: u32) -> anyhow::Result<Cost> {
+        let read = |file: &str| {
+            let path = format!("/proc/{pid}/{file}");
+            std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+        };
+        Ok(Cost {
+            cpu: cpu(&read("stat")?).context("a stat")?,
+            resident: resident(&read("status")?).context("a status")?,
+        })
+    }
+}
+
 impl Gateway {
     /// Starts `binary`, or the one beside this program, with these settings on top of those of every load.
     ///
@@ -95,19 +112,17 @@ impl Gateway {
         Api(self.addr)
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// What it has cost so far.
     ///
     /// # Errors
     /// It runs no more.
     pub(crate) fn cost(&self) -> anyhow::Result<Cost> {
-        let read = |file: &str| {
-            let path = format!("/proc/{}/{file}", self.pid);
-            std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
-        };
-        Ok(Cost {
-            cpu: cpu(&read("stat")?).context("a stat")?,
-            resident: resident(&read("status")?).context("a status")?,
-        })
+        Cost::of(self.pid)
     }
 
     /// Whether it still runs.

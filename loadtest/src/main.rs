@@ -6,11 +6,14 @@ mod accounting;
 mod api;
 mod cli;
 mod client;
+mod floor;
 mod frames;
 mod gateway;
 mod histogram;
 mod message;
 mod publisher;
+#[allow(dead_code, reason = "what scenarios fill; they come to it one by one")]
+mod report;
 mod scenario;
 
 use std::process::ExitCode;
@@ -29,6 +32,10 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.scenario {
         Scenario::Slow(options) => runtime.block_on(scenario::slow::run(&options)),
+        Scenario::Floor(options) => runtime.block_on(floor::run(&options)),
+        Scenario::FloorServer => {
+            return floor::serve().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+        }
     };
     match outcome {
         Ok(Verdict::Pass) => ExitCode::SUCCESS,

@@ -3,7 +3,8 @@
 //! ```text
 //! Deliver (from the backend) -> shard inbox (bounded)
 //! shard task: drains its inbox, appends each room's new entries to its ring, encodes each once into one buffer per room and
-//! batch, and hands the buffer to every listener's outbox, which writes it straight to the socket
+//! batch, and hands the buffer to every listener's outbox, which writes it straight to the socket; of a large room's listeners other
+//! shards serve some
 //! ```
 //!
 //! **Invariant.** A room is *in step* or *behind*; a room that is behind delivers only what a repair reads from the log. A new room, a
@@ -16,14 +17,18 @@
 //! The hub knows no backend and no gateway: what it needs done it puts into [`Behind`], and what the gateway wants to know of what
 //! passes into [`Noted`].
 
+mod act;
 pub mod behind;
 pub mod debts;
+mod listeners;
 pub mod noted;
 pub mod outbox;
 pub mod ring;
 mod room;
+pub mod run;
 mod shard;
 pub mod sink;
+mod spread;
 pub mod terms;
 pub mod wheel;
 
@@ -46,11 +51,14 @@ use behind::Behind;
 use noted::Noted;
 use outbox::Outbox;
 use ring::Ring;
-use shard::{Event, Shard};
+use shard::{Event, Shard, Ways};
 
 /// Events a shard's inbox holds. A full one loses announcements: their rooms turn behind and read the log instead, which is
 /// cheaper than an unbounded queue under the same load.
 const INBOX: usize = 8192;
+
+/// What a shard that serves parts of others' rooms may be told before their shards wait: a few batches of each of many rooms.
+const PARTS_INBOX: usize = 1024;
 
 /// What the shard of a room and everybody else share of it.
 #[derive(Debug)]
@@ -141,13 +149,18 @@ impl Hub {
     #[must_use]
     pub fn new(shards: usize, commons: Commons) -> (Arc<Self>, Vec<ShardTask>) {
         let (behind, noted) = (Arc::new(Behind::default()), Arc::new(Noted::default()));
+        let shards = shards.max(1);
+        let (others, parts): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(PARTS_INBOX)).unzip();
         let mut doors = Vec::new();
         let mut tasks = Vec::new();
-        for _ in 0..shards.max(1) {
+        for (number, parts) in parts.into_iter().enumerate() {
             let (inbox, events) = mpsc::channel(INBOX);
             let flooded = Arc::new(Flooded::default());
-            let lists = (behind.clone(), noted.clone());
-            tasks.push(ShardTask(Shard::new(events, flooded.clone(), lists, commons.clone())));
+            // The next one first, and not itself.
+            let others = (1..shards).map(|next| others[(number + next) % shards].clone()).collect();
+            let (behind, noted) = (behind.clone(), noted.clone());
+            let ways = Ways { inbox: events, parts, others, flooded: flooded.clone(), behind, noted };
+            tasks.push(ShardTask(Shard::new(ways, commons.clone())));
             doors.push(Door { inbox, rooms: RwLock::default(), flooded });
         }
         let metrics = commons.metrics;

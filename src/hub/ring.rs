@@ -2,29 +2,12 @@
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
-
 use crate::model::entry::{Entry, Epoch, Position, Seq};
-use crate::protocol::framing::Framing;
-use crate::protocol::outbound::{self, Status};
 
 /// Entries kept. A resume after a second of network trouble in a busy room needs some hundreds.
 pub const RING_ENTRIES: usize = 256;
 /// Bytes of records kept, so that a room of large messages does not hold 16 MiB.
 pub const RING_BYTES: usize = 1024 * 1024;
-
-/// Entries that follow one another, encoded for one kind of sink.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// The epoch before its first frame: a listener whose cursor has another one was not told of it yet.
-    pub begin: Epoch,
-    /// The position after it.
-    pub end: Position,
-    /// Its first entry.
-    pub first: Seq,
-    /// The frames.
-    pub bytes: bytes::Bytes,
-}
 
 /// The newest entries of a room. Contiguous; empty after a reset.
 #[derive(Debug, Default)]
@@ -127,71 +110,6 @@ impl Ring {
     }
 }
 
-/// Encodes entries for one kind of sink, and tells of an epoch where one begins.
-#[derive(Debug)]
-pub struct Encoder {
-    framing: Framing,
-    begin: Epoch,
-    at: Position,
-    first: Option<Seq>,
-    out: BytesMut,
-    entry: BytesMut,
-}
-
-impl Encoder {
-    /// Starts after a position.
-    #[must_use]
-    pub fn new(framing: Framing, at: Position) -> Self {
-        Self { framing, begin: at.epoch, at, first: None, out: BytesMut::new(), entry: BytesMut::new() }
-    }
-
-    /// Encodes entries that follow `at`, each with its epoch; `None` for none.
-    #[must_use]
-    pub fn run(framing: Framing, at: Position, entries: &[(Epoch, Entry)]) -> Option<Run> {
-        let mut encoder = Self::new(framing, at);
-        entries.iter().for_each(|(epoch, entry)| encoder.push(*epoch, entry));
-        encoder.finish()
-    }
-
-    /// Adds the next entry, which was appended under `epoch`.
-    pub fn push(&mut self, epoch: Epoch, entry: &Entry) {
-        if epoch != self.at.epoch {
-            let status = Status::new_epoch(epoch, self.at.seq).encode();
-            let id = self.event_id(Position { epoch, ..self.at });
-            self.framing.encode("status", id.as_deref(), &status, &mut self.out);
-        }
-        self.at = Position { epoch, seq: entry.seq };
-        self.first.get_or_insert(entry.seq);
-        self.entry.clear();
-        outbound::put_entry(entry, &mut self.entry);
-        let id = self.event_id(self.at);
-        self.framing.encode(entry.record.kind().as_str(), id.as_deref(), &self.entry, &mut self.out);
-    }
-
-    fn event_id(&self, at: Position) -> Option<String> {
-        (self.framing == Framing::EventStream).then(|| at.to_string())
-    }
-
-    /// Bytes so far.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.out.len()
-    }
-
-    /// Whether nothing was added.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    /// What was added; `None` for nothing.
-    #[must_use]
-    pub fn finish(self) -> Option<Run> {
-        let begin = self.begin;
-        self.first.map(|first| Run { begin, end: self.at, first, bytes: self.out.freeze() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,23 +195,5 @@ mod tests {
             matches!(ask(&ring, new, 2), Pull::Entries(_)),
             "the log of the newest epoch begins with older ones"
         );
-    }
-
-    #[test]
-    fn a_reader_that_passes_an_epochs_beginning_is_told() {
-        let (old, new) = (Epoch::new_random(), Epoch::new_random());
-        let mut ring = ring(old, 2);
-        ring.adopt(new);
-        ring.push(new, entry(3));
-        let cursor = Position { epoch: old, seq: Seq(1) };
-        let Pull::Entries(entries) = ring.after(cursor, usize::MAX, None) else { panic!("entries") };
-        let run = Encoder::run(Framing::EventStream, cursor, &entries).expect("a run");
-        assert_eq!((run.begin, run.first), (old, Seq(2)));
-        let text = std::str::from_utf8(&run.bytes).unwrap();
-        let data = format!(r#"{{"type":"status","data":{{"backend":"up","epoch":"{new}","head":2}}}}"#);
-        let status = format!("event: status\nid: {new}:2\ndata: {data}\n");
-        let (before, after) = text.split_once(&status).expect("the boundary is there");
-        assert!(before.contains(r#""seq":2"#) && after.contains(r#""seq":3"#), "{text}");
-        assert_eq!(run.end, Position { epoch: new, seq: Seq(3) });
     }
 }

@@ -1,4 +1,7 @@
-//! A room as its shard knows it: the position, the listeners, and the rule that keeps them in step.
+//! A room as its shard knows it: its position, and the rule that keeps listeners in step.
+//!
+//! It decides and hands nothing out itself: what its listeners are to be told leaves as [`Act`]s, in order, so that whoever serves them
+//! (`spread`) may do so on several cores.
 
 #[cfg(feature = "sabotage")]
 mod sabotaged;
@@ -10,14 +13,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::Room;
+use super::act::{Act, Ended};
 use super::noted::Noted;
-use super::outbox::{Closing, Delivery, Outbox};
-use super::ring::{Encoder, Run};
+use super::outbox::{Closing, Outbox};
+use super::run::{Encoders, Runs};
 use crate::backend::log::{Announcement, Page};
 use crate::metrics::label::{ParticipantChange, ResyncCause};
 use crate::model::entry::{Entry, Epoch, Position, Seq};
 use crate::model::history::{Continuity, History};
-use crate::model::id::{ConnectionId, ParticipantId};
+use crate::model::id::ParticipantId;
 use crate::model::record::{EntryKind, Record};
 use crate::model::seat::{Generation, Seat};
 use crate::model::time::ClusterMs;
@@ -53,15 +57,6 @@ enum Phase {
     Behind,
 }
 
-/// What has to happen to listeners once they were given the entries before it.
-#[derive(Debug)]
-enum Consequence {
-    /// A seat went.
-    SeatGone(Seq, ParticipantId, Ending),
-    /// Everybody's did.
-    SessionEnded(Seq),
-}
-
 /// What the caller has to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -83,12 +78,14 @@ pub(super) struct Live {
     pending: VecDeque<Announcement>,
     /// Reads in a row that do not lead to the next pending announcement.
     contradicted: u8,
-    listeners: Vec<Arc<Outbox>>,
-    sockets: Option<Encoder>,
-    streams: Option<Encoder>,
+    /// Listeners of each framing.
+    present: [usize; Framing::ALL.len()],
+    encoders: Encoders,
     /// When the entries that wait in the encoders were taken by the log.
     waiting: Vec<ClusterMs>,
-    consequences: Vec<Consequence>,
+    /// What listeners are to be told now, and once they were given what waits.
+    acts: Vec<Act>,
+    consequences: Vec<Ended>,
     /// The newest film and the seats that went, for [`Noted`].
     film: Option<Record>,
     gone: Vec<(ParticipantId, Seq)>,
@@ -113,10 +110,10 @@ impl Live {
             expected: Seq::ZERO,
             pending: VecDeque::new(),
             contradicted: 0,
-            listeners: Vec::new(),
-            sockets: None,
-            streams: None,
+            present: Default::default(),
+            encoders: Encoders::default(),
             waiting: Vec::new(),
+            acts: Vec::new(),
             consequences: Vec::new(),
             film: None,
             gone: Vec::new(),
@@ -132,8 +129,14 @@ impl Live {
         self.phase == Phase::Behind
     }
 
-    pub(super) fn listeners(&self) -> &[Arc<Outbox>] {
-        &self.listeners
+    /// How many listen.
+    pub(super) fn present(&self) -> usize {
+        self.present.iter().sum()
+    }
+
+    /// What listeners are to be told now, in order.
+    pub(super) fn take_acts(&mut self) -> Vec<Act> {
+        std::mem::take(&mut self.acts)
     }
 
     /// The room's first position. A room that has one already keeps it: its own log tells it of the rest.
@@ -228,14 +231,12 @@ impl Live {
         }
         self.at = history.position();
         self.lock_ring(|ring, at| ring.restart(at));
-        for listener in &self.listeners {
-            listener.reset(history, frame);
-        }
+        self.acts.push(Act::Reset { history: history.clone(), frame: frame.clone() });
         self.catch_up()
     }
 
-    /// Adds a listener. One that is not where the room is pulls what it lacks.
-    pub(super) fn attach(&mut self, outbox: Arc<Outbox>) {
+    /// A listener came. One that is not where the room is pulls what it lacks.
+    pub(super) fn attach(&mut self, outbox: &Outbox) {
         if let Some((seat, _)) = outbox.seat() {
             // Of two connections that came at once, the one that is told last here may be the older one.
             let (participant, generation) = (seat.participant, seat.generation);
@@ -248,8 +249,8 @@ impl Live {
         if outbox.cursor().is_some_and(|cursor| cursor.seq < self.at.seq || cursor.epoch != self.at.epoch) {
             outbox.lag();
         }
-        self.end_late(&outbox);
-        self.listeners.push(outbox);
+        self.end_late(outbox);
+        self.present[outbox.framing() as usize] += 1;
     }
 
     /// Ends a listener whose seat went between the step that took it and its coming here.
@@ -270,46 +271,28 @@ impl Live {
         }
         let known = self.newest.entry(participant).or_insert(newest);
         *known = newest.max(*known);
-        let older = |seat: &Seat| seat.participant == participant && seat.generation < newest;
-        for listener in &self.listeners {
-            if listener.seat().is_some_and(|(seat, _)| older(seat)) {
-                listener.finish(Closing::Ours(Ending::Replaced));
-            }
-        }
+        self.acts.push(Act::Replaced { participant, newest });
     }
 
-    pub(super) fn detach(&mut self, connection: ConnectionId) {
-        self.listeners.retain(|listener| listener.connection != connection);
+    /// A listener went.
+    pub(super) fn detach(&mut self, framing: Framing) {
+        self.present[framing as usize] -= 1;
     }
 
     /// Whether what waits has to be written before more is added: it fills a buffer, or somebody must not get what follows.
     pub(super) fn is_due(&self) -> bool {
-        !self.consequences.is_empty()
-            || [&self.sockets, &self.streams].into_iter().flatten().any(|encoder| encoder.len() >= RUN_BYTES)
+        !self.consequences.is_empty() || self.encoders.reach(RUN_BYTES)
     }
 
-    /// The encoded runs that wait, for each kind of sink, and when the log took their entries.
-    pub(super) fn take_runs(&mut self) -> (Option<Run>, Option<Run>, Vec<ClusterMs>) {
-        let socket = self.sockets.take().and_then(Encoder::finish);
-        let stream = self.streams.take().and_then(Encoder::finish);
-        (socket, stream, std::mem::take(&mut self.waiting))
+    /// The encoded entries that wait, and when the log took them; `None` for none.
+    pub(super) fn take_runs(&mut self) -> Option<(Runs, Vec<ClusterMs>)> {
+        let waiting = std::mem::take(&mut self.waiting);
+        (!waiting.is_empty()).then(|| (self.encoders.take(), waiting))
     }
 
     /// Ends who lost a seat by an entry that has now been delivered. A seat taken after it is not meant.
     pub(super) fn follow_up(&mut self) {
-        for consequence in std::mem::take(&mut self.consequences) {
-            for listener in &self.listeners {
-                let Some((seat, since)) = listener.seat() else { continue };
-                let (seq, ending) = match consequence {
-                    Consequence::SeatGone(seq, who, ending) if seat.participant == who => (seq, ending),
-                    Consequence::SessionEnded(seq) => (seq, Ending::SessionEnded),
-                    Consequence::SeatGone(..) => continue,
-                };
-                if *since < seq {
-                    listener.finish_after(seq, Closing::Ours(ending));
-                }
-            }
-        }
+        self.acts.extend(self.consequences.drain(..).map(Act::Ended));
         self.end_lost();
     }
 
@@ -322,10 +305,8 @@ impl Live {
     fn end_lost(&mut self) {
         let at = self.at.seq;
         let due: Vec<_> = self.lost.extract_if(.., |(head, _)| *head <= at).map(|(_, seat)| seat).collect();
-        for listener in &self.listeners {
-            if listener.seat().is_some_and(|(seat, _)| due.contains(seat)) {
-                listener.finish(Closing::Ours(Ending::SeatLost));
-            }
+        if !due.is_empty() {
+            self.acts.push(Act::Lost(due));
         }
     }
 
@@ -392,16 +373,8 @@ impl Live {
     }
 
     fn push(&mut self, epoch: Epoch, entry: Entry) {
-        let before = self.at;
-        let wants = |framing| self.listeners.iter().any(|listener| listener.framing() == framing);
-        if wants(Framing::WebSocket) {
-            let encoder = self.sockets.get_or_insert_with(|| Encoder::new(Framing::WebSocket, before));
-            encoder.push(epoch, &entry);
-        }
-        if wants(Framing::EventStream) {
-            let encoder = self.streams.get_or_insert_with(|| Encoder::new(Framing::EventStream, before));
-            encoder.push(epoch, &entry);
-        }
+        let present = self.present;
+        self.encoders.push(|framing| present[framing as usize] > 0, self.at, epoch, &entry);
         self.waiting.push(entry.ts);
         self.at = Position { epoch, seq: entry.seq };
         self.note(&entry);
@@ -416,9 +389,7 @@ impl Live {
         let frame = Status::new_epoch(epoch, self.at.seq).encode();
         self.at.epoch = epoch;
         self.lock_ring(|ring, at| ring.adopt(at.epoch));
-        for listener in &self.listeners {
-            listener.adopt(self.at, &frame);
-        }
+        self.acts.push(Act::Adopt { at: self.at, frame });
     }
 
     fn note(&mut self, entry: &Entry) {
@@ -432,7 +403,8 @@ impl Live {
             EntryKind::Playback => self.film = Some(entry.record.clone()),
             EntryKind::SessionEnded => {
                 self.ended = Some(entry.seq);
-                self.consequences.push(Consequence::SessionEnded(entry.seq));
+                let whose = None;
+                self.consequences.push(Ended { at: entry.seq, whose, ending: Ending::SessionEnded });
             }
             EntryKind::ParticipantLeft => {
                 let Ok(left) = serde_json::from_str::<Left>(entry.record.data()) else { return };
@@ -452,7 +424,8 @@ impl Live {
                     self.ends.clear();
                 }
                 self.ends.insert(left.participant_id, (entry.seq, ending));
-                self.consequences.push(Consequence::SeatGone(entry.seq, left.participant_id, ending));
+                let whose = Some(left.participant_id);
+                self.consequences.push(Ended { at: entry.seq, whose, ending });
             }
             _ => {}
         }
@@ -460,21 +433,5 @@ impl Live {
 
     fn lock_ring(&self, change: impl FnOnce(&mut super::Ring, Position)) {
         change(&mut self.room.ring.lock().unwrap_or_else(PoisonError::into_inner), self.at);
-    }
-}
-
-/// Hands a run to one listener; whether it went.
-pub(super) fn hand(listener: &Outbox, socket: Option<&Run>, stream: Option<&Run>) -> bool {
-    let run = match listener.framing() {
-        Framing::WebSocket => socket,
-        Framing::EventStream => stream,
-    };
-    match run {
-        Some(run) => listener.deliver(run) == Delivery::Sent,
-        // The listener came after the run was begun.
-        None => {
-            listener.lag();
-            false
-        }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+mod spread;
+
 use super::sink::Sink;
 use super::terms::Terms;
 use super::*;
@@ -43,9 +45,13 @@ struct Scene {
 impl Scene {
     /// A room at position 0 with so many listeners, in a hub whose shard does not run yet.
     async fn set(listeners: u64) -> Self {
+        Self::set_on(1, listeners).await
+    }
+
+    async fn set_on(shards: usize, listeners: u64) -> Self {
         let clock = Arc::new(ClusterClock::new());
         let commons = Commons { metrics: quiet_metrics(), clock, origin: Origin::Remote };
-        let (hub, tasks) = Hub::new(1, commons);
+        let (hub, tasks) = Hub::new(shards, commons);
         let (session, epoch) = (SessionId::new_random(), Epoch::new_random());
         let history = History { epoch, head: Seq::ZERO, first: Seq(1), lineage: vec![] };
         hub.open(session).await;

@@ -110,7 +110,7 @@ pub(super) fn build(
     Ok(Built { edge, condition, wheels })
 }
 
-fn build_of(config: &Config) -> Build {
+pub(super) fn build_of(config: &Config) -> Build {
     let backend = if config.redis.target.is_some() { BackendKind::Redis } else { BackendKind::Memory };
     let revision = option_env!("WATCHPARTY_REVISION").unwrap_or("unknown");
     Build { version: env!("CARGO_PKG_VERSION"), revision, backend }
@@ -141,7 +141,12 @@ fn backend(
     Ok((backend, None))
 }
 
-fn redis_settings(config: &Config, target: &RedisTarget, node: NodeId) -> Result<RedisSettings, StartError> {
+/// What the redis adapter is told.
+pub(super) fn redis_settings(
+    config: &Config,
+    target: &RedisTarget,
+    node: NodeId,
+) -> Result<RedisSettings, StartError> {
     let target = redis::RedisTarget {
         topology: topology(&target.topology)?,
         tls: target.tls,

@@ -34,6 +34,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
 # One file at a time: players that starve on a busy machine prove nothing.
+# shellcheck disable=SC2086  # the star is to become file names
 node --test --test-concurrency=1 --test-reporter=spec ${ONLY:-*}.test.js | tee "$log" || status=$?
 # Node's own closing lines are "ℹ pass N" and so on; a test that was cancelled did not pass.
 awk '

@@ -17,14 +17,14 @@ class Ledger:
     def __init__(self) -> None:
         self.passed = 0
         self.failed = 0
-        self.skipped = 0
+        self.skipped: list[str] = []
 
     def run(self, name: str, check: Callable[..., Iterable[str] | None], *arguments: object) -> None:
         try:
             findings = list(check(*arguments) or [])
         except Skip as missing:
-            self.skipped += 1
-            print(f"SKIPPED {name}: {missing}", file=sys.stderr, flush=True)
+            self.skipped.append(f"SKIPPED {name}: {missing}")
+            print(self.skipped[-1], file=sys.stderr, flush=True)
             return
         except Exception:
             findings = traceback.format_exc().splitlines()
@@ -38,5 +38,5 @@ class Ledger:
     def close(self) -> int:
         """Prints the closing line; the exit code is 1 when a check failed or none ran."""
         line = f"{self.passed} passed, {self.failed} failed"
-        print(line + (f", {self.skipped} skipped" if self.skipped else ""), flush=True)
+        print(line + (f", {len(self.skipped)} skipped" if self.skipped else ""), flush=True)
         return 1 if self.failed or not self.passed else 0

@@ -1,4 +1,4 @@
-"""The chart's checks, one after the other: what is rendered, refused, watched, and what k8s/ and README.md say of it.
+"""The chart's checks, one after the other: what is rendered, refused, watched, what k8s/ and README.md say of it, what lies around.
 
 Usage: python main.py [--write]     --write makes k8s/ and the table of helm/README.md from the chart and checks nothing
 Last line: "N passed, N failed[, N skipped]"; exit 1 when one failed.
@@ -13,6 +13,7 @@ from pathlib import Path
 import helm_python
 import yaml
 
+import around
 import fitting
 import handbook
 import kustomize
@@ -59,6 +60,7 @@ def yaml_is_tidy() -> list[str]:
     if lint is None:
         raise Skip("no yamllint (PyPI): the form of YAML files is not looked at")
     plain = [CHART / "Chart.yaml", CHART / "values.yaml", CHART / "ci", CHART / "files", ROOT / "k8s", ROOT / "ops"]
+    plain += [ROOT / "compose.yaml"]
     done = subprocess.run([lint, "--strict", "-d", YAMLLINT, *plain], capture_output=True, text=True)
     return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()
 
@@ -150,13 +152,24 @@ def check_pages(ledger: Ledger) -> None:
     ledger.run("appVersion is the gateway's version", handbook.versions_agree)
 
 
+def check_around(ledger: Ledger) -> None:
+    ledger.run("hadolint is quiet", around.dockerfile_is_clean)
+    ledger.run("hadolint minds what is wrong", around.hadolint_bites)
+    ledger.run("the image's user, verb, health and labels", around.dockerfile_has_what_an_operator_needs)
+    ledger.run("shellcheck is quiet", around.scripts_are_clean)
+    ledger.run("shellcheck minds what is wrong", around.shellcheck_bites)
+    ledger.run("compose reads compose.yaml", around.compose_reads)
+    ledger.run("compose minds what is wrong", around.compose_bites)
+    ledger.run("the nodes of compose.yaml have settings that stand", around.compose_settings_stand)
+
+
 def main() -> int:
     if sys.argv[1:] == ["--write"]:
         kustomize.write()
         handbook.write()
         return 0
     ledger = Ledger()
-    for part in (check_renderings, check_chart, check_watching, check_pages):
+    for part in (check_renderings, check_chart, check_watching, check_pages, check_around):
         part(ledger)
     return ledger.close()
 

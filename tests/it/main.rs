@@ -14,6 +14,8 @@ mod canary;
 mod capacity;
 mod centrifugo;
 mod death;
+mod deflate;
+mod doctor;
 mod drain;
 mod durability;
 mod events;

@@ -16,6 +16,7 @@
 
 mod arrivals;
 mod batch;
+mod checkup;
 mod dial;
 mod keys;
 mod limiter;
@@ -38,6 +39,7 @@ mod whereabouts;
 mod wire;
 mod writers;
 
+pub use checkup::{Facts, NothingSeen, check_up};
 pub use settings::{Address, OnOutage, RedisSettings, RedisTarget, Topology};
 pub use supervisor::{Condition, LinkState};
 pub use verify::Shortfall;

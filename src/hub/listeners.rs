@@ -1,0 +1,137 @@
+//! Listeners of one room that one shard serves: the loop that everything else is built around.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::act::{Act, Batch, Ended};
+use super::outbox::{Closing, Delivery, Outbox};
+use crate::backend::log::Relay;
+use crate::metrics::Metrics;
+use crate::metrics::label::SentKind;
+use crate::model::id::ConnectionId;
+use crate::protocol::close::Ending;
+use crate::protocol::framing::Framing;
+
+/// Listeners served before others may run: a direct write does not count against the runtime's budget. Some milliseconds of writes.
+const YIELD_EVERY: usize = 256;
+
+/// How long a shard has had its thread, in listeners served.
+#[derive(Debug, Default)]
+pub(super) struct Turn(usize);
+
+impl Turn {
+    async fn served(&mut self, listeners: usize) {
+        self.0 += listeners;
+        if self.0 >= YIELD_EVERY {
+            self.0 = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Some or all listeners of a room.
+#[derive(Debug, Default)]
+pub(super) struct Listeners(Vec<Arc<Outbox>>);
+
+impl Listeners {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn add(&mut self, outbox: Arc<Outbox>) {
+        self.0.push(outbox);
+    }
+
+    /// Takes one out, if it is among them.
+    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
+        let at = self.0.iter().position(|listener| listener.connection == connection)?;
+        Some(self.0.swap_remove(at))
+    }
+
+    /// Carries out what the room has for them.
+    pub(super) async fn hear(&self, act: &Act, turn: &mut Turn, metrics: &Metrics) {
+        let mut relayed = Relayed::default();
+        for some in self.0.chunks(YIELD_EVERY) {
+            match act {
+                Act::Batch(batch) => hand(some, batch),
+                Act::Relayed(relay) => {
+                    some.iter().for_each(|listener| relayed.pass(relay, listener, metrics))
+                }
+                other => some.iter().for_each(|listener| meet(listener, other)),
+            }
+            turn.served(some.len()).await;
+        }
+    }
+}
+
+/// The hot loop: a write for each healthy listener, and nothing else.
+fn hand(listeners: &[Arc<Outbox>], batch: &Batch) {
+    let mut sent = 0;
+    for listener in listeners {
+        match batch.runs.get(listener.framing()) {
+            Some(run) => sent += u64::from(listener.deliver(run) == Delivery::Sent),
+            // It came after the run was begun.
+            None => listener.lag(),
+        }
+    }
+    batch.sent(sent);
+}
+
+fn meet(listener: &Outbox, act: &Act) {
+    let seat = listener.seat();
+    match act {
+        Act::Reset { history, frame } => {
+            listener.reset(history, frame);
+        }
+        Act::Adopt { at, frame } => listener.adopt(*at, frame),
+        Act::Replaced { participant, newest } => {
+            if seat.is_some_and(|(seat, _)| seat.participant == *participant && seat.generation < *newest) {
+                listener.finish(Closing::Ours(Ending::Replaced));
+            }
+        }
+        Act::Ended(Ended { at, whose, ending }) => {
+            let concerns = |who| whose.is_none_or(|whose| whose == who);
+            if seat.is_some_and(|(seat, since)| concerns(seat.participant) && since < at) {
+                listener.finish_after(*at, Closing::Ours(*ending));
+            }
+        }
+        Act::Lost(seats) => {
+            if seat.is_some_and(|(seat, _)| seats.contains(seat)) {
+                listener.finish(Closing::Ours(Ending::SeatLost));
+            }
+        }
+        Act::NoSession => listener.finish(Closing::Ours(Ending::NoSession)),
+        Act::Told(event, frame) => listener.send(event, frame),
+        // Given to all at once, above.
+        Act::Batch(_) | Act::Relayed(_) => {}
+    }
+}
+
+/// A relayed frame, encoded when the first listener of a framing wants it.
+#[derive(Debug, Default)]
+struct Relayed([Option<Bytes>; Framing::ALL.len()]);
+
+impl Relayed {
+    fn pass(&mut self, relay: &Relay, listener: &Outbox, metrics: &Metrics) {
+        let meant = |who| relay.to.is_none_or(|to| to == who);
+        if !listener.seat().is_some_and(|(seat, _)| meant(seat.participant)) {
+            return;
+        }
+        let framing = listener.framing_of(relay.frame.len());
+        let bytes = self.0[framing as usize].get_or_insert_with(|| {
+            let mut out = BytesMut::new();
+            framing.encode(relay.event(), None, &relay.frame, &mut out);
+            out.freeze()
+        });
+        let sent = match relay.to {
+            Some(_) => listener.send_direct(bytes),
+            None => listener.send_ephemeral(bytes),
+        };
+        if sent {
+            metrics.sockets.frames_sent.get(SentKind::Direct).increment(1);
+        } else {
+            metrics.fan_out.ephemeral_dropped.increment(1);
+        }
+    }
+}
