@@ -63,7 +63,7 @@ pub(super) const CUT_OFF: Inject = |scene| {
 async fn settle(scene: &mut Scene, old: usize) {
     scene.world.all_ready().await;
     let (sentinels, primary) = scene.world.watched();
-    sentinels.demoted(old).await;
+    sentinels.demoted(old, *primary).await;
     sentinels.follow(*primary).await;
     scene.breathe().await;
     let pause = scene.journal.look(longest_pause);

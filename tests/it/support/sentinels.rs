@@ -7,6 +7,8 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::chaos_proxy::ChaosProxy;
 use super::pair;
 use super::process::{Process, TempDir, free_port};
@@ -24,6 +26,8 @@ const DOWN_AFTER: Duration = Duration::from_secs(1);
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long sentinels may take until everybody follows: they leave a server alone for eight seconds before they correct it, and may have to twice.
 const SETTLES: Duration = Duration::from_secs(90);
+/// How long they get for it before somebody else does it.
+const CORRECTED_BY: Duration = Duration::from_secs(20);
 
 /// How they are started.
 #[derive(Clone)]
@@ -233,11 +237,17 @@ impl Sentinels {
         self.promoted(old).await
     }
 
-    /// Waits until a server that was the primary follows another one.
-    pub async fn demoted(&self, old: usize) {
+    /// Waits until a server that was the primary follows `new`. Sentinels see to it once it was up for eight seconds without a break, which on a
+    /// busy machine can be never: then it is told by hand, as an operator would.
+    pub async fn demoted(&self, old: usize, new: usize) {
         let server = &self.servers[old].server;
+        let by_hand = Instant::now() + CORRECTED_BY;
+        let to = self.servers[new].way.port().to_string();
         wait::until_within(SETTLES, "the old primary to follow", || async {
             let told = asked(server, &["INFO", "replication"]).await?;
+            if told.contains("role:master") && Instant::now() > by_hand {
+                asked(server, &["REPLICAOF", "127.0.0.1", &to]).await?;
+            }
             (told.contains("role:slave") && told.contains("master_link_status:up")).then_some(())
         })
         .await;
