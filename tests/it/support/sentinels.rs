@@ -146,15 +146,27 @@ impl Sentinels {
         Sentinel { process, port: *port, tls_port: *tls_port, _dir: dir }
     }
 
-    /// Waits until every replica has what server `primary` has, and follows it.
+    /// Waits until every other server follows `primary`. After a failover sentinels see to it once a server was up for eight seconds without a
+    /// break, which on a busy machine can be never: then it is told by hand, as an operator would.
     pub async fn follow(&self, primary: usize) {
-        let replicas = self.servers.len() - 1;
-        let primary = &self.servers[primary].server;
-        wait::until_within(SETTLES, "every replica to follow", || async {
-            let told = asked(primary, &["INFO", "replication"]).await?;
-            let online =
-                told.lines().filter(|line| line.starts_with("slave") && line.contains("state=online"));
-            (online.count() == replicas).then_some(())
+        let (by_hand, way) = (Instant::now() + CORRECTED_BY, self.servers[primary].way.port().to_string());
+        let others = self.servers.iter().enumerate().filter(|(at, _)| *at != primary);
+        let others: Vec<&RedisServer> = others.map(|(_, watched)| &watched.server).collect();
+        for server in &others {
+            wait::until_within(SETTLES, "a replica to follow", || async {
+                let told = asked(server, &["INFO", "replication"]).await?;
+                let there = told.contains(&format!("master_port:{way}\r"));
+                if !there && Instant::now() > by_hand {
+                    asked(server, &["REPLICAOF", "127.0.0.1", &way]).await?;
+                }
+                (there && told.contains("master_link_status:up")).then_some(())
+            })
+            .await;
+        }
+        wait::until_within(SETTLES, "every replica to be listed", || async {
+            let told = asked(&self.servers[primary].server, &["INFO", "replication"]).await?;
+            let online = |line: &&str| line.starts_with("slave") && line.contains("state=online");
+            (told.lines().filter(online).count() == others.len()).then_some(())
         })
         .await;
     }
@@ -235,22 +247,6 @@ impl Sentinels {
         })
         .await;
         self.promoted(old).await
-    }
-
-    /// Waits until a server that was the primary follows `new`. Sentinels see to it once it was up for eight seconds without a break, which on a
-    /// busy machine can be never: then it is told by hand, as an operator would.
-    pub async fn demoted(&self, old: usize, new: usize) {
-        let server = &self.servers[old].server;
-        let by_hand = Instant::now() + CORRECTED_BY;
-        let to = self.servers[new].way.port().to_string();
-        wait::until_within(SETTLES, "the old primary to follow", || async {
-            let told = asked(server, &["INFO", "replication"]).await?;
-            if told.contains("role:master") && Instant::now() > by_hand {
-                asked(server, &["REPLICAOF", "127.0.0.1", &to]).await?;
-            }
-            (told.contains("role:slave") && told.contains("master_link_status:up")).then_some(())
-        })
-        .await;
     }
 }
 
