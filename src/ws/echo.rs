@@ -14,12 +14,12 @@ use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
+use super::closing;
 use super::extension::{self, Agreement};
 use super::frame::{Decoder, Event, Flow, Rules};
 use super::route::{raw, switching};
 use super::socket::{self, Read};
 use super::upgrade::negotiate;
-use super::closing;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::sink::Sink;
 use crate::hub::terms::Terms;

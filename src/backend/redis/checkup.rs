@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::keys::Keys;
 use super::dial::{Dial, Pushed};
+use super::keys::Keys;
 use super::link::{Fault, Link};
 use super::meters::Meters;
 use super::primary::run_on;
