@@ -17,7 +17,7 @@ CHAOS_CARGO ?= --release
 LOAD ?= --profile smoke
 
 .PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
-.PHONY: bench bench-redis bench-idle bench-slow bench-floor load
+.PHONY: load bench bench-redis bench-idle bench-slow bench-floor
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list

@@ -64,16 +64,16 @@ pub(super) struct Arrival {
 /// Its greeting and its end hold much and take a moment: boxed, they are no part of what a connection holds for life.
 pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, first: Vec<u8>, arrival: Arrival) {
     let Arrival { session, token, resume, mut ticket, since, deflate } = arrival;
-    let socket = Arc::new(socket);
-    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone(), deflate), sockets.terms.clone());
+    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket, deflate), sockets.terms.clone());
+    let socket = outbox.socket().expect("it was made over one");
     sockets.wheel.add(&outbox);
     let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
     let asked = Asked { session, token, resume, first };
-    let (closing, attached) = match Box::pin(greet(&sockets, &socket, &outbox, &mut decoder, asked)).await {
+    let (closing, attached) = match Box::pin(greet(&sockets, socket, &outbox, &mut decoder, asked)).await {
         Ok(Greeted { claims, attached, first }) => {
             ticket.accepted();
             sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
-            let mut live = Live::new(&sockets, &socket, &outbox, &attached, claims, decoder);
+            let mut live = Live::new(&sockets, socket, &outbox, &attached, claims, decoder);
             let closing = live.run(first).await;
             decoder = live.decoder;
             (closing, Some(attached))
@@ -81,7 +81,7 @@ pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, first: Vec<u
         Err(closing) => (closing, None),
     };
     let outcome = Outcome { closing, attached, since };
-    Box::pin(end(&sockets, &socket, &outbox, &mut decoder, outcome)).await;
+    Box::pin(end(&sockets, socket, &outbox, &mut decoder, outcome)).await;
 }
 
 /// What is known of a connection before its token is.
@@ -109,7 +109,7 @@ struct Outcome {
 /// Gives the seat back and says goodbye.
 async fn end(
     sockets: &Sockets,
-    socket: &Arc<TcpStream>,
+    socket: &TcpStream,
     outbox: &Arc<Outbox>,
     decoder: &mut Decoder,
     Outcome { closing, attached, since }: Outcome,
@@ -136,7 +136,7 @@ async fn end(
 /// Before anything else: a token, accepted, and a seat.
 async fn greet(
     sockets: &Sockets,
-    socket: &Arc<TcpStream>,
+    socket: &TcpStream,
     outbox: &Arc<Outbox>,
     decoder: &mut Decoder,
     Asked { session, token, resume, mut first }: Asked,
@@ -183,7 +183,7 @@ enum Due {
 /// A seated connection.
 struct Live<'c> {
     sockets: &'c Sockets,
-    socket: &'c Arc<TcpStream>,
+    socket: &'c TcpStream,
     attached: &'c Attached,
     actor: Actor,
     claims: Claims,
@@ -201,7 +201,7 @@ struct Live<'c> {
 impl<'c> Live<'c> {
     fn new(
         sockets: &'c Sockets,
-        socket: &'c Arc<TcpStream>,
+        socket: &'c TcpStream,
         outbox: &Arc<Outbox>,
         attached: &'c Attached,
         claims: Claims,
@@ -294,8 +294,7 @@ impl<'c> Live<'c> {
     fn read(&mut self) {
         let mut decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
         let mut paused = false;
-        let socket = self.socket.clone();
-        let read = socket::read(&socket, &mut decoder, |event| self.judge(event, &mut paused));
+        let read = socket::read(self.socket, &mut decoder, |event| self.judge(event, &mut paused));
         self.decoder = decoder;
         self.paused = paused;
         match read {

@@ -33,9 +33,10 @@ const OTHERS_WITHIN: Duration = Duration::from_millis(250);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Between attempts to listen to a sentinel. The others are listened to meanwhile, and all are asked now and then anyway.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
-/// What a sentinel says when it is about to choose a replica (it promotes it two of its ticks later, a tenth of a second or two), and when
-/// another server is the primary.
-const NEWS: [&[u8]; 2] = [b"+failover-state-select-slave", b"+switch-master"];
+/// Where a sentinel says that it is about to choose a replica, which it promotes two of its ticks later: a tenth of a second or two.
+const LEAVING: &[u8] = b"+failover-state-select-slave";
+/// Where it says that another server is the primary.
+const SWITCHED: &[u8] = b"+switch-master";
 
 /// What one sentinel answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct Sentinels {
     seen: AtomicU64,
     /// Counts what may have changed the answer.
     news: watch::Sender<u64>,
+    /// Counts failovers that are about to promote somebody.
+    alarms: watch::Sender<u64>,
     meters: Arc<Meters>,
 }
 
@@ -68,13 +71,19 @@ impl Sentinels {
         meters: &Arc<Meters>,
     ) -> Result<Arc<Self>, RedisError> {
         let dials = hosts.iter().map(|host| Dial::sentinel(target, host)).collect::<Result<_, _>>()?;
-        let (news, meters) = (watch::Sender::new(0), meters.clone());
-        Ok(Arc::new(Self { dials, master: master.to_owned(), seen: AtomicU64::new(0), news, meters }))
+        let (news, alarms) = (watch::Sender::new(0), watch::Sender::new(0));
+        let (master, seen, meters) = (master.to_owned(), AtomicU64::new(0), meters.clone());
+        Ok(Arc::new(Self { dials, master, seen, news, alarms, meters }))
     }
 
     /// Changes when it is worth asking again.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+
+    /// Changes when the primary is to be left at once.
+    pub(super) fn alarms(&self) -> watch::Receiver<u64> {
+        self.alarms.subscribe()
     }
 
     /// The primary, as those who know best have it.
@@ -158,27 +167,34 @@ impl Sentinels {
         let (sentinels, broken) = (self.clone(), CancellationToken::new());
         let ended = broken.clone();
         let pushed = Arc::new(move |info: PushInfo| match info.kind {
-            PushKind::Message if sentinels.is_ours(&info) => sentinels.tell(),
+            PushKind::Message => sentinels.heard(&info),
             PushKind::Disconnection => ended.cancel(),
             _ => {}
         });
         let link = dial.subscriber(pushed, broken, &self.meters).await.map_err(text)?;
         let mut commands = redis::pipe();
-        for channel in NEWS {
+        for channel in [LEAVING, SWITCHED] {
             commands.cmd("SUBSCRIBE").arg(channel);
         }
-        match tokio::time::timeout(RESPONSE_TIMEOUT, link.call_all(&commands, NEWS.len())).await {
+        match tokio::time::timeout(RESPONSE_TIMEOUT, link.call_all(&commands, 2)).await {
             Ok(Ok(())) => Ok(link),
             Ok(Err(fault)) => Err(format!("{fault:?}")),
             Err(_) => Err("no answer in time".to_owned()),
         }
     }
 
-    /// Whether what was pushed is about our primary: `<name> <old ip> <old port> <new ip> <new port>`, or `master <name> <ip> <port>`.
-    fn is_ours(&self, info: &PushInfo) -> bool {
-        let [Value::BulkString(channel), Value::BulkString(payload)] = &info.data[..] else { return false };
-        let mut words = payload.split(|byte| *byte == b' ').skip_while(|word| *word == b"master");
-        NEWS.contains(&&channel[..]) && words.next() == Some(self.master.as_bytes())
+    /// Takes what was pushed, if it is about our primary: `<name> <old ip> <old port> <new ip> <new port>`, or `master <name> <ip> <port>`.
+    fn heard(&self, info: &PushInfo) {
+        let [Value::BulkString(channel), Value::BulkString(payload)] = &info.data[..] else { return };
+        let mut words = payload.split(|byte| *byte == b' ');
+        let name = if channel == LEAVING { words.nth(1) } else { words.next() };
+        if name != Some(self.master.as_bytes()) {
+            return;
+        }
+        if channel == LEAVING {
+            self.alarms.send_modify(|alarms| *alarms += 1);
+        }
+        self.tell();
     }
 
     fn tell(&self) {

@@ -74,25 +74,11 @@ impl Whereabouts {
         let (Place::Told(sentinels), Some(from)) = (&self.place, &from.address) else {
             return std::future::pending().await;
         };
-        let mut news = sentinels.news();
-        loop {
-            // At once, too: it may have moved since it was found.
-            match sentinels.ask().await {
-                Ok(now) if now != *from => {
-                    tracing::warn!(%from, %now, "sentinels name another primary");
-                    return;
-                }
-                Ok(_) => {}
-                Err(Unfit::FailingOver) => {
-                    tracing::warn!(%from, "sentinels are replacing the primary");
-                    return;
-                }
-                Err(error) => tracing::debug!(%error, "sentinels do not answer"),
-            }
-            tokio::select! {
-                _ = news.changed() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-            }
+        let mut alarms = sentinels.alarms();
+        tokio::select! {
+            // At once, and without asking anybody: what is written from now on may be lost.
+            _ = alarms.changed() => tracing::warn!(%from, "sentinels are replacing the primary"),
+            () = named_elsewhere(sentinels, from) => {}
         }
     }
 
@@ -104,6 +90,24 @@ impl Whereabouts {
             return;
         }
         std::future::pending().await
+    }
+}
+
+/// Returns when sentinels name another primary, or none because they are replacing it.
+async fn named_elsewhere(sentinels: &Sentinels, from: &Address) {
+    let mut news = sentinels.news();
+    loop {
+        // At once, too: it may have moved since it was found.
+        match sentinels.ask().await {
+            Ok(now) if now != *from => return tracing::warn!(%from, %now, "sentinels name another primary"),
+            Ok(_) => {}
+            Err(Unfit::FailingOver) => return tracing::warn!(%from, "sentinels are replacing the primary"),
+            Err(error) => tracing::debug!(%error, "sentinels do not answer"),
+        }
+        tokio::select! {
+            _ = news.changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
     }
 }
 

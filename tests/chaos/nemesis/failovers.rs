@@ -19,7 +19,7 @@ pub(super) const PLANNED: Inject = |scene| {
             let old = *primary;
             *primary = sentinels.fail_over(old).await;
             scene.heals(fault);
-            settle(scene, old).await;
+            settle(scene).await;
         }
     })
 };
@@ -38,7 +38,7 @@ pub(super) const KILLED_BEHIND: Inject = |scene| {
             sentinels.servers[old].way.heal();
             sentinels.servers[old].server.restart().await;
             scene.heals(fault);
-            settle(scene, old).await;
+            settle(scene).await;
         }
     })
 };
@@ -54,16 +54,15 @@ pub(super) const CUT_OFF: Inject = |scene| {
             *primary = sentinels.promoted(old).await;
             sentinels.servers[old].way.heal();
             scene.heals(fault);
-            settle(scene, old).await;
+            settle(scene).await;
         }
     })
 };
 
-/// Waits until every node delivers again, and then until the old primary is a replica, so that the next failover has two to choose from.
-async fn settle(scene: &mut Scene, old: usize) {
+/// Waits until every node delivers again, and then until the others follow, so that the next failover has two to choose from.
+async fn settle(scene: &mut Scene) {
     scene.world.all_ready().await;
     let (sentinels, primary) = scene.world.watched();
-    sentinels.demoted(old).await;
     sentinels.follow(*primary).await;
     scene.breathe().await;
     let pause = scene.journal.look(longest_pause);

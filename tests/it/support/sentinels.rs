@@ -7,6 +7,8 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::chaos_proxy::ChaosProxy;
 use super::pair;
 use super::process::{Process, TempDir, free_port};
@@ -24,6 +26,8 @@ const DOWN_AFTER: Duration = Duration::from_secs(1);
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long sentinels may take until everybody follows: they leave a server alone for eight seconds before they correct it, and may have to twice.
 const SETTLES: Duration = Duration::from_secs(90);
+/// How long they get for it before somebody else does it.
+const CORRECTED_BY: Duration = Duration::from_secs(20);
 
 /// How they are started.
 #[derive(Clone)]
@@ -142,15 +146,27 @@ impl Sentinels {
         Sentinel { process, port: *port, tls_port: *tls_port, _dir: dir }
     }
 
-    /// Waits until every replica has what server `primary` has, and follows it.
+    /// Waits until every other server follows `primary`. After a failover sentinels see to it once a server was up for eight seconds without a
+    /// break, which on a busy machine can be never: then it is told by hand, as an operator would.
     pub async fn follow(&self, primary: usize) {
-        let replicas = self.servers.len() - 1;
-        let primary = &self.servers[primary].server;
-        wait::until_within(SETTLES, "every replica to follow", || async {
-            let told = asked(primary, &["INFO", "replication"]).await?;
-            let online =
-                told.lines().filter(|line| line.starts_with("slave") && line.contains("state=online"));
-            (online.count() == replicas).then_some(())
+        let (by_hand, way) = (Instant::now() + CORRECTED_BY, self.servers[primary].way.port().to_string());
+        let others = self.servers.iter().enumerate().filter(|(at, _)| *at != primary);
+        let others: Vec<&RedisServer> = others.map(|(_, watched)| &watched.server).collect();
+        for server in &others {
+            wait::until_within(SETTLES, "a replica to follow", || async {
+                let told = asked(server, &["INFO", "replication"]).await?;
+                let there = told.contains(&format!("master_port:{way}\r"));
+                if !there && Instant::now() > by_hand {
+                    asked(server, &["REPLICAOF", "127.0.0.1", &way]).await?;
+                }
+                (there && told.contains("master_link_status:up")).then_some(())
+            })
+            .await;
+        }
+        wait::until_within(SETTLES, "every replica to be listed", || async {
+            let told = asked(&self.servers[primary].server, &["INFO", "replication"]).await?;
+            let online = |line: &&str| line.starts_with("slave") && line.contains("state=online");
+            (told.lines().filter(online).count() == others.len()).then_some(())
         })
         .await;
     }
@@ -231,16 +247,6 @@ impl Sentinels {
         })
         .await;
         self.promoted(old).await
-    }
-
-    /// Waits until a server that was the primary follows another one.
-    pub async fn demoted(&self, old: usize) {
-        let server = &self.servers[old].server;
-        wait::until_within(SETTLES, "the old primary to follow", || async {
-            let told = asked(server, &["INFO", "replication"]).await?;
-            (told.contains("role:slave") && told.contains("master_link_status:up")).then_some(())
-        })
-        .await;
     }
 }
 
