@@ -1,7 +1,7 @@
 //! The page's tables: objectives, times, counts, parts, steps, and what the run depends on.
 
 use super::markup::Markup;
-use crate::report::figures::{Figures, Run};
+use crate::report::figures::{Figures, Part, Run};
 use crate::report::known::KINDS;
 use crate::report::{amount, objective, text};
 
@@ -84,29 +84,29 @@ pub(super) fn times(page: &mut Markup, figures: &Figures) {
     }
 }
 
-/// Its parts or rounds.
+/// Its parts or rounds; notes have a column if there are any.
 pub(super) fn parts(page: &mut Markup, run: &Run) {
-    let rows: Vec<Vec<String>> = run
-        .parts
-        .iter()
-        .map(|part| {
-            let counts = &part.figures.counts;
-            let figure = |name| text::named(run, &part.figures, name);
-            vec![
-                part.name.clone(),
-                amount::count(counts.connections),
-                amount::count(counts.delivered),
-                amount::count(counts.missing + counts.duplicated + counts.reordered + counts.phantom),
-                figure("deliver.p50"),
-                figure("deliver.p99"),
-                figure("server.cpu_per_delivery"),
-                part.note.clone(),
-            ]
-        })
-        .collect();
+    let noted = run.parts.iter().any(|part| !part.note.is_empty());
+    let row = |part: &Part| {
+        let counts = &part.figures.counts;
+        let figure = |name| text::named(run, &part.figures, name);
+        let mut row = vec![
+            part.name.clone(),
+            amount::count(counts.connections),
+            amount::count(counts.delivered),
+            amount::count(counts.missing + counts.duplicated + counts.reordered + counts.phantom),
+            figure("deliver.p50"),
+            figure("deliver.p99"),
+            figure("server.cpu_per_delivery"),
+        ];
+        row.extend(noted.then(|| part.note.clone()));
+        row
+    };
+    let rows: Vec<Vec<String>> = run.parts.iter().map(row).collect();
     if !rows.is_empty() {
         page.leaf("h2", &[], "Parts");
-        let head = ["", "connections", "delivered", "faults", "p50", "p99", "CPU a delivery", "note"];
+        let mut head = vec!["", "connections", "delivered", "faults", "p50", "p99", "CPU a delivery"];
+        head.extend(noted.then_some("note"));
         table(page, "", &head, &rows);
     }
 }
