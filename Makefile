@@ -16,7 +16,9 @@ CHAOS_CARGO ?= --release
 # Of `make load`: words of the command line, as `loadtest help` tells them.
 LOAD ?= --profile smoke
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart k8s bench bench-redis bench-idle bench-slow bench-floor load docs fmt clippy tidy image image-test ci ci-steps
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
+.PHONY: bench bench-redis bench-idle bench-slow bench-floor load
+.PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +71,16 @@ browser: ## the page in Chromium: people on two replicas with a Redis, one of th
 chart: ## the Helm chart, k8s/, rules, dashboard, Dockerfile, compose and shell scripts, without a cluster; installs its tools under the target directory
 	cargo build --locked
 	tests/chart/run.sh
+
+restore-drill: ## a backup, the loss of a Redis and its disk, the restore, and what clients are told; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/restore-drill.sh
+
+proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped files of ops/, watched by Prometheus; on loopback
+	scripts/install-test-deps.sh
+	cargo build --locked
+	scripts/proxies.sh
 
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
@@ -127,3 +139,5 @@ ci-steps:
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory chart
 	$(MAKE) --no-print-directory image-test
+	$(MAKE) --no-print-directory restore-drill
+	$(MAKE) --no-print-directory proxies

@@ -2,6 +2,7 @@
 //!
 //! One connection a request, closed after it: nothing of this is measured.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::report::host::build_info;
 
 const PASSWORD: &str = "load load load";
 /// How long an answer may take: a join waits for bcrypt, which may have a queue.
@@ -103,13 +106,9 @@ impl Metrics {
         wanted.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
     }
 
-    /// The labels of a metric's first series; none when there is none.
-    pub(crate) fn labels(&self, name: &str) -> Vec<(String, String)> {
-        let inside =
-            |line: &str| Some(line.strip_prefix(name)?.strip_prefix('{')?.rsplit_once('}')?.0.to_owned());
-        let Some(labels) = self.0.lines().find_map(inside) else { return Vec::new() };
-        let pairs = labels.split(',').filter_map(|label| label.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
+    /// What the gateway says it is.
+    pub(crate) fn build(&self) -> BTreeMap<String, String> {
+        build_info(&self.0)
     }
 }
 
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn series_are_summed_and_labels_read() {
+    fn series_are_summed() {
         let page = "# HELP a x\na{b=\"c\",d=\"e\"} 2\na{b=\"f\",d=\"e\"} 3\nab 9\nplain 1.5\n";
         let metrics = Metrics(page.to_owned());
         assert_eq!(
@@ -133,7 +132,5 @@ mod tests {
             (5.0, 2.0, 1.5)
         );
         assert_eq!(metrics.sum("absent", ""), 0.0);
-        assert_eq!(metrics.labels("a"), [("b".into(), "c".into()), ("d".into(), "e".into())]);
-        assert!(metrics.labels("plain").is_empty());
     }
 }

@@ -54,13 +54,22 @@ async fn run(asked: &Asked<'_>, line: &CommandLine) -> anyhow::Result<Exit> {
     let options = &line.cli.report;
     let show = Show::choose(options.quiet, options.json, std::env::var_os("CI").is_some());
     let setting = Setting { host: Host::read(), progress: Arc::new(Progress::new(show)), stop };
-    let (mut run, own) = match asked {
-        Asked::Load(kind, options) => (scenario::run(*kind, options, setting).await?, kind.objectives()),
-        Asked::Slow(options) => (scenario::slow::run(options, setting).await?, scenario::slow::OBJECTIVES),
+    let interrupted = setting.stop.clone();
+    let (ran, own) = match asked {
+        Asked::Load(kind, options) => (scenario::run(*kind, options, setting).await, kind.objectives()),
+        Asked::Slow(options) => (scenario::slow::run(options, setting).await, scenario::slow::OBJECTIVES),
         Asked::Floor(options) => return Ok(floor::run(options).await?.into()),
         Asked::Compare(_) | Asked::FloorServer => return Ok(Exit::Met),
     };
-    conclusion.draw(&mut run, own)
+    match ran {
+        Ok(mut run) => conclusion.draw(&mut run, own),
+        // Before there was anything to report of.
+        Err(error) if interrupted.asked() => {
+            eprintln!("loadtest: {error:#}");
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What is asked of the report; the place it goes to is tried before anything runs.

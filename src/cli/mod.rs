@@ -4,6 +4,7 @@
 //! 2 settings or usage (clap's own code for a wrong argument is 2 as well).
 
 mod check_config;
+mod doctor;
 mod gen_token;
 mod healthcheck;
 
@@ -21,6 +22,7 @@ use crate::config::mistake::Mistakes;
 use crate::config::source::EnvSource;
 
 pub use check_config::CheckConfig;
+pub use doctor::Doctor;
 pub use gen_token::GenToken;
 pub use healthcheck::Healthcheck;
 
@@ -51,6 +53,8 @@ pub enum Verb {
     GenToken(GenToken),
     /// Ask a running gateway whether it lives or is ready
     Healthcheck(Healthcheck),
+    /// Look at settings, machine and Redis, or with --url at a running gateway, and say what is wrong
+    Doctor(Doctor),
 }
 
 /// Where a verb speaks: results go out, complaints go to err.
@@ -103,6 +107,9 @@ pub fn run(verb: &Verb, source: Result<EnvSource, Mistakes>, output: &mut Output
         }
         Verb::GenToken(token) => {
             source.map_err(VerbError::from).and_then(|source| token.run(&source, output.out))
+        }
+        Verb::Doctor(doctor) => {
+            source.map_err(VerbError::from).and_then(|source| doctor.run(&source, output))
         }
         // Health has two exit codes only: a gateway whose settings do not stand is not up.
         Verb::Healthcheck(check) => source

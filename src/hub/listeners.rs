@@ -118,7 +118,7 @@ impl Relayed {
         if !listener.seat().is_some_and(|(seat, _)| meant(seat.participant)) {
             return;
         }
-        let framing = listener.framing();
+        let framing = listener.framing_of(relay.frame.len());
         let bytes = self.0[framing as usize].get_or_insert_with(|| {
             let mut out = BytesMut::new();
             framing.encode(relay.event(), None, &relay.frame, &mut out);

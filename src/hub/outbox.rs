@@ -100,6 +100,12 @@ impl Outbox {
         self.sink.framing()
     }
 
+    /// How one message of so many bytes is.
+    #[must_use]
+    pub fn framing_of(&self, payload: usize) -> Framing {
+        self.sink.framing_of(payload)
+    }
+
     /// The listener has a seat, was greeted, and wants every entry after `cursor`. `head` is where the seat was taken. Once only.
     pub fn start(&self, seat: Seat, head: Seq, cursor: Position, welcome: &Bytes) {
         let _ = self.seat.set((seat, head));
@@ -167,7 +173,7 @@ impl Outbox {
             self.wake.notify_one();
             return Delivery::Lagging;
         }
-        if self.is_full(&state, run.bytes.len()) {
+        if self.is_full(&state, self.sink.bytes_of(run).len()) {
             #[cfg(feature = "sabotage")]
             if crate::sabotage::is(crate::sabotage::Break::DropOnFull) {
                 state.cursor = Some(run.end);
@@ -207,7 +213,8 @@ impl Outbox {
             return false;
         }
         state.cursor = Some(at);
-        let bytes = self.frame("reset", Some(at), frame);
+        // Plain for sockets: a whole room gets the same, and compressing it for each would cost most when there is most to do.
+        let bytes = self.framed(self.sink.framing().uncompressed(), "reset", (Some(at), frame));
         self.put_locked(&mut state, bytes);
         if let Some((last, closing)) = state.last
             && at.seq >= last
@@ -376,8 +383,11 @@ impl Outbox {
 
     /// Frames a message. `at`: where its reader stands after it, for what a stream is resumed by; none leaves that as it was.
     fn frame(&self, event: &str, at: Option<Position>, json: &Bytes) -> Bytes {
-        let mut out = BytesMut::with_capacity(json.len() + 16);
-        let framing = self.sink.framing();
+        self.framed(self.sink.framing_of(json.len()), event, (at, json))
+    }
+
+    fn framed(&self, framing: Framing, event: &str, (at, json): (Option<Position>, &Bytes)) -> Bytes {
+        let mut out = BytesMut::new();
         let id = at.filter(|_| framing == Framing::EventStream).map(|at| at.to_string());
         framing.encode(event, id.as_deref(), json, &mut out);
         out.freeze()
@@ -395,7 +405,7 @@ impl Outbox {
             self.put_locked(state, bytes);
         }
         state.cursor = Some(run.end);
-        self.put_locked(state, run.bytes.clone());
+        self.put_locked(state, self.sink.bytes_of(run).clone());
         if let Some((last, closing)) = state.last
             && run.end.seq >= last
         {

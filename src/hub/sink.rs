@@ -7,13 +7,15 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::run::Run;
+use crate::protocol::deflate::Window;
 use crate::protocol::framing::Framing;
 
 /// One of the two.
 #[derive(Debug)]
 pub enum Sink {
-    /// The socket itself: the hot path.
-    Socket(Arc<TcpStream>),
+    /// The socket itself: the hot path. With the peer's window, if it takes compressed messages.
+    Socket(Arc<TcpStream>, Option<Window>),
     /// A response body that somebody else writes.
     Stream(mpsc::Sender<Bytes>),
 }
@@ -27,8 +29,27 @@ impl Sink {
     #[must_use]
     pub fn framing(&self) -> Framing {
         match self {
-            Self::Socket(_) => Framing::WebSocket,
+            Self::Socket(_, Some(window)) if *window >= Window::NARROW => Framing::Deflated,
+            Self::Socket(..) => Framing::WebSocket,
             Self::Stream(_) => Framing::EventStream,
+        }
+    }
+
+    /// How one message of so many bytes is put on it: plain, if the peer's window is too small for it.
+    #[must_use]
+    pub fn framing_of(&self, payload: usize) -> Framing {
+        match self {
+            Self::Socket(_, Some(window)) if !window.holds(payload) => Framing::WebSocket,
+            _ => self.framing(),
+        }
+    }
+
+    /// What a run in its framing has for it.
+    #[must_use]
+    pub fn bytes_of<'r>(&self, run: &'r Run) -> &'r Bytes {
+        match (self, &run.narrow) {
+            (Self::Socket(_, Some(window)), Some(narrow)) if *window < Window::FULL => narrow,
+            _ => &run.bytes,
         }
     }
 
@@ -38,7 +59,7 @@ impl Sink {
     /// The peer is gone.
     pub fn try_write(&self, bytes: &Bytes) -> io::Result<usize> {
         match self {
-            Self::Socket(socket) => match socket.try_write(bytes) {
+            Self::Socket(socket, _) => match socket.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
                 other => other,
             },
@@ -52,7 +73,7 @@ impl Sink {
     /// The peer is gone.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
-            Self::Socket(socket) => socket.writable().await,
+            Self::Socket(socket, _) => socket.writable().await,
             Self::Stream(body) => {
                 body.reserve().await.map(drop).map_err(|_| io::ErrorKind::BrokenPipe.into())
             }

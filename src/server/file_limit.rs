@@ -5,6 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Descriptors that are no client's: listeners, links to Redis, the log, a burst of API requests.
 const SPARE: u64 = 256;
 
+/// How many connections the process could have, once it has raised the limit; `None` where there is none.
+pub(super) fn carried() -> Option<usize> {
+    getrlimit(Resource::Nofile).maximum.map(carries)
+}
+
 /// Raises the soft file limit to the hard one and gives the number of connections that it carries, at most `wanted`.
 pub(super) fn connections(wanted: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

@@ -12,10 +12,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::backend::Durability;
-use crate::backend::redis::{Condition, LinkState, Shortfall};
+use crate::backend::redis::{self, Condition, Facts, LinkState, Shortfall};
 use crate::config::Config;
 use crate::config::redis::{Durability as Asked, RedisConfig};
 use crate::http::{accept, router};
+use crate::metrics::Metrics;
+use crate::model::id::NodeId;
 use crate::shutdown::{self, Shutdown};
 use crate::telemetry::DroppedLines;
 use parts::Built;
@@ -56,8 +58,10 @@ pub enum StartError {
         /// `DURABILITY_REPLICAS`.
         asked: u32,
     },
-    /// Sentinel and Cluster are read from the settings, but cannot be spoken to yet.
-    #[error("redis: Sentinel and Cluster are not supported yet; use redis:// or rediss://")]
+    /// A cluster is read from the settings, but cannot be spoken to yet.
+    #[error(
+        "redis: Cluster is not supported yet; use redis://, rediss://, redis+sentinel:// or rediss+sentinel://"
+    )]
     Topology,
     /// The admin listener's thread did not start.
     #[error("admin listener: {0}")]
@@ -177,6 +181,27 @@ fn announce(server: &Server) {
             "no Redis is set: sessions live in this process alone and end with it, and other nodes do not share them"
         );
     }
+}
+
+/// How many connections the file limit carries, for `doctor`; `None` where there is no limit.
+#[must_use]
+pub fn connections_carried() -> Option<usize> {
+    file_limit::carried()
+}
+
+/// Asks the Redis of these settings once, for `doctor`; `None` when they name none. The error's text holds no secret.
+#[must_use]
+pub fn look_at_redis(config: &Config) -> Option<Result<Facts, String>> {
+    let target = config.redis.target.as_ref()?;
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let node = NodeId::new_random();
+        let settings = parts::redis_settings(config, target, node).map_err(|error| error.to_string())?;
+        let metrics = Metrics::new(parts::build_of(config), runtime.handle().clone());
+        runtime.block_on(redis::check_up(&settings, &metrics)).map_err(|error| error.to_string())
+    };
+    Some(ask())
 }
 
 /// A listener with room for a wave of reconnects.

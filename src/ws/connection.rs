@@ -26,6 +26,7 @@ use crate::metrics::label::{EntryResult, Label as _, ReceivedType};
 use crate::model::id::SessionId;
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
+use crate::protocol::deflate::Window;
 use crate::protocol::framing::pong_frame;
 use crate::protocol::inbound::{Kind, Resume};
 use crate::protocol::outbound;
@@ -54,18 +55,19 @@ pub(super) struct Arrival {
     pub(super) ticket: Ticket,
     /// When the upgrade began.
     pub(super) since: Instant,
+    /// Whether messages may be compressed, and for which window ours have to be.
+    pub(super) deflate: Option<Window>,
 }
 
 /// Serves a connection to its end. `first` is what came with the upgrade.
 ///
 /// Its greeting and its end hold much and take a moment: boxed, they are no part of what a connection holds for life.
 pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, first: Vec<u8>, arrival: Arrival) {
-    let since = arrival.since;
+    let Arrival { session, token, resume, mut ticket, since, deflate } = arrival;
     let socket = Arc::new(socket);
-    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone()), sockets.terms.clone());
+    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone(), deflate), sockets.terms.clone());
     sockets.wheel.add(&outbox);
-    let Arrival { session, token, resume, mut ticket, .. } = arrival;
-    let mut decoder = Decoder::new(greeting::HELLO_BYTES);
+    let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
     let asked = Asked { session, token, resume, first };
     let (closing, attached) = match Box::pin(greet(&sockets, &socket, &outbox, &mut decoder, asked)).await {
         Ok(Greeted { claims, attached, first }) => {
@@ -342,6 +344,7 @@ impl<'c> Live<'c> {
                 Ok(()) => self.sockets.time_pong(payload),
                 Err(ending) => outbox.finish(Closing::Ours(ending)),
             },
+            Event::Binary(_) => outbox.finish(Closing::Ours(Ending::Binary)),
             Event::Close(_) => outbox.finish(Closing::Client),
         }
         *paused = !self.may_read();

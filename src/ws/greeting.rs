@@ -80,6 +80,7 @@ impl Heard<'_> {
             Event::Pong(_) => {
                 self.goes_on();
             }
+            Event::Binary(_) => self.end = Some(Err(Closing::Ours(Ending::Binary))),
             Event::Close(_) => self.end = Some(Err(Closing::Client)),
         }
         // What follows a hello is judged by the limits of a participant.

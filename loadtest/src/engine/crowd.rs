@@ -14,7 +14,7 @@ use super::participant::Participant;
 use super::stop::Stop;
 use crate::histogram::micros;
 use crate::message::Micros;
-use crate::report::figures::Closes;
+use crate::report::figures::Counts;
 use crate::report::progress::Progress;
 
 /// Handshakes at the same time during a ramp: below the gateway's bound for one address (256), with room for what it has not counted out.
@@ -83,7 +83,7 @@ pub(crate) struct Hall {
     /// Refusals of what has no number.
     pub(crate) refusals: AtomicU64,
     /// Connections that the other side ended, by code.
-    pub(crate) closes: Mutex<Closes>,
+    pub(crate) closes: Mutex<Counts>,
     /// Messages that left.
     pub(crate) sent: AtomicU64,
     /// Everybody, once it is known who that is.
@@ -133,8 +133,7 @@ impl Hall {
 
     /// A connection was ended by the other side.
     pub(crate) fn ended(&self, code: Option<u16>) {
-        let name = code.map_or_else(|| "lost".to_owned(), |code| code.to_string());
-        *lock(&self.closes).entry(name).or_default() += 1;
+        lock(&self.closes).closed(code);
     }
 
     /// Something to be told at the end, with how often it was said.

@@ -68,7 +68,7 @@ impl Target {
                 (2..2 + LOOPBACK_SOURCES).map(|last| Ipv4Addr::new(127, 0, 0, last).into()).collect();
         }
         let metrics = Api(target.gateways[0]).metrics().await.unwrap_or_default();
-        target.server.build = metrics.labels("watchparty_build_info").into_iter().collect();
+        target.server.build = metrics.build();
         target.server.urls = target.gateways.iter().map(|gateway| format!("http://{gateway}")).collect();
         Ok(target)
     }

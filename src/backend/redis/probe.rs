@@ -169,6 +169,11 @@ impl Reading {
         }
     }
 
+    /// What it showed, told as of now, and how long asking took.
+    pub(super) fn shown(&self) -> (Duration, Duration) {
+        (self.time + self.at.elapsed(), self.round_trip)
+    }
+
     fn set(self, clock: &ClusterClock) {
         clock.correct(self.clock, self.time + self.at.elapsed(), self.round_trip);
     }

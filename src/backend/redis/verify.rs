@@ -4,6 +4,8 @@
 //! assumed weak; what can be seen and is not enough is refused. Not responsible for trying again (`supervisor`), nor for replicas that go
 //! later: who waits for them notices (`writers`, `probe`).
 
+use std::collections::BTreeMap;
+
 use redis::Value;
 use tokio::time::Instant;
 
@@ -17,6 +19,9 @@ use crate::backend::Durability;
 /// The oldest major version: sharded pub/sub, script flags and `PEXPIRETIME` came with 7.0. Valkey tells the Redis it stands for.
 const MAJOR_MIN: u32 = 7;
 
+/// The settings of Redis that decide what an ack means.
+const DECISIVE: &[&str] = &["appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy"];
+
 /// Looks at its clock, of which the quickest is believed: the first may have waited for a script to be read.
 const LOOKS: usize = 3;
 
@@ -27,6 +32,16 @@ pub(super) enum Unfit {
     Unreachable(String),
     #[error("it failed a command: {0:?}")]
     Failing(Fault),
+    #[error("no sentinel answers: {0}")]
+    NoSentinel(String),
+    #[error("the sentinels know no primary called {0}")]
+    UnknownToSentinels(String),
+    #[error(
+        "the sentinels that answer know less than one that does not: they may name a primary that was replaced"
+    )]
+    OutdatedSentinels,
+    #[error("sentinels are replacing the primary")]
+    FailingOver,
     #[error("it is not a primary")]
     NotPrimary,
     #[error("its version {0} is older than 7.0")]
@@ -134,7 +149,8 @@ pub(super) async fn run_id(link: &Link) -> Result<String, Unfit> {
     Ok(field(&info(link).await?, "run_id").unwrap_or_default().to_owned())
 }
 
-async fn info(link: &Link) -> Result<String, Unfit> {
+/// Everything it tells of itself.
+pub(super) async fn info(link: &Link) -> Result<String, Fault> {
     // All sections: asking for several at once came later than asking for one.
     let text = match link.call(&redis::cmd("INFO")).await? {
         Value::VerbatimString { text, .. } => text,
@@ -151,7 +167,7 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Replicas that have the data and follow the stream; one that is still being sent them counts for nothing.
-fn replicas_online(info: &str) -> u32 {
+pub(super) fn replicas_online(info: &str) -> u32 {
     let row = |line: &&str| {
         let numbered = line.strip_prefix("slave").and_then(|rest| rest.split_once(':'));
         numbered.is_some_and(|(number, row)| {
@@ -162,29 +178,31 @@ fn replicas_online(info: &str) -> u32 {
     u32::try_from(info.lines().filter(row).count()).unwrap_or(u32::MAX)
 }
 
+/// What decides what an ack means; `None` when it cannot be seen. `more`: what else is asked for.
+pub(super) async fn settings(link: &Link, more: &[&str]) -> Option<BTreeMap<String, String>> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg(DECISIVE).arg(more);
+    let answer = link.call(&command).await.ok()?;
+    redis::from_redis_value(answer).ok()
+}
+
 /// What this Redis' settings give; `None` when they cannot be seen.
 async fn durability(link: &Link) -> Option<Durability> {
-    let mut command = redis::cmd("CONFIG");
-    command
-        .arg("GET")
-        .arg("appendonly")
-        .arg("appendfsync")
-        .arg("no-appendfsync-on-rewrite")
-        .arg("maxmemory-policy");
-    let answer =
-        link.call(&command).await.ok().and_then(|value| {
-            redis::from_redis_value::<std::collections::HashMap<String, String>>(value).ok()
-        });
-    let Some(config) = answer else {
+    let Some(settings) = settings(link, &[]).await else {
         tracing::warn!("redis does not show its settings: persistence and eviction are unknown");
         return None;
     };
-    let is = |name: &str, value: &str| config.get(name).is_some_and(|set| set == value);
-    if !is("maxmemory-policy", "noeviction") {
+    if settings.get("maxmemory-policy").is_none_or(|policy| policy != "noeviction") {
         tracing::warn!("redis may evict sessions when its memory is full: set maxmemory-policy noeviction");
     }
-    let fsync = config.get("appendfsync").map(String::as_str);
-    Some(given(is("appendonly", "yes"), fsync, is("no-appendfsync-on-rewrite", "yes")))
+    Some(given_by(&settings))
+}
+
+/// What these settings give.
+pub(super) fn given_by(settings: &BTreeMap<String, String>) -> Durability {
+    let is = |name: &str, value: &str| settings.get(name).is_some_and(|set| set == value);
+    let fsync = settings.get("appendfsync").map(String::as_str);
+    given(is("appendonly", "yes"), fsync, is("no-appendfsync-on-rewrite", "yes"))
 }
 
 /// What a file gives: nothing that is promised for a power cut without a sync each second, and no more than that where a rewrite suspends them.

@@ -27,7 +27,7 @@ fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, 
 
 fn run(epoch: Epoch, first: u64, last: u64) -> Run {
     let bytes = Bytes::from(format!("{first}-{last}"));
-    Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
+    Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes, narrow: None }
 }
 
 /// A log that lost what follows `kept` of `old`'s epoch, and went on to `now`.

@@ -1,0 +1,171 @@
+//! What a Redis shows of itself when it is asked once, by a person (`watchparty doctor`).
+//!
+//! Responsible for asking: the same commands as a node's, and no others, so that a user of Redis who may do what a node does may do this too.
+//! Not responsible for judging (`cli/doctor`), nor for what a node does with a Redis that will not do (`verify`): nothing here waits, tries
+//! again, or changes the append-only file. It writes one marker to a channel of its own and no key.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::PushKind;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::dial::{Dial, Pushed};
+use super::keys::Keys;
+use super::link::{Fault, Link};
+use super::meters::Meters;
+use super::primary::run_on;
+use super::probe::Reading;
+use super::scripts::{self, Call};
+use super::settings::RedisSettings;
+use super::whereabouts::Whereabouts;
+use super::{ConnectError, verify};
+use crate::backend::Durability;
+use crate::metrics::Metrics;
+
+/// Looks at the clock, of which the quickest is believed.
+const LOOKS: usize = 5;
+/// How long the marker may take to come home; a node counts one as lost after as long (`probe`).
+const HOME_WITHIN: Duration = Duration::from_millis(1500);
+
+/// What was seen. Texts are the words of Redis; none of them is a secret.
+#[derive(Debug)]
+pub struct Facts {
+    /// How long it took to connect and log in.
+    pub connected_in: Duration,
+    /// `INFO`, field by field.
+    pub info: BTreeMap<String, String>,
+    /// `CONFIG GET` of what matters here; `None` when it is denied.
+    pub settings: Option<BTreeMap<String, String>>,
+    /// What these settings make of an ack; `None` when they cannot be seen.
+    pub durability: Option<Durability>,
+    /// Replicas that follow.
+    pub replicas: u32,
+    /// How many scripts it took, one of them run; or why not.
+    pub scripts: Result<usize, String>,
+    /// Its clock and how long asking took, from which the offset of this host's own follows.
+    pub clock: Option<(Duration, Duration)>,
+    /// From a marker published to the marker received, on two connections; or why none came.
+    pub round_trip: Result<Duration, String>,
+}
+
+/// Why there is nothing to be seen.
+#[derive(Debug, thiserror::Error)]
+pub enum NothingSeen {
+    /// The address or its certificates can never work.
+    #[error("{0}")]
+    Target(#[from] ConnectError),
+    /// No connection, or a login that failed.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// It answers nothing, or refuses `INFO`.
+    #[error("it does not answer: {0}")]
+    Silent(String),
+}
+
+/// Asks once.
+///
+/// # Errors
+/// [`NothingSeen`].
+pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Facts, NothingSeen> {
+    let meters = Arc::new(Meters::new(metrics));
+    let whereabouts = Whereabouts::new(settings.target.clone(), &meters)
+        .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
+    let began = Instant::now();
+    let found = whereabouts.find().await.map_err(|error| NothingSeen::Unreachable(error.to_string()))?;
+    let dial = found.dial;
+    let opened = dial.command(CancellationToken::new(), &meters).await;
+    let link = opened.map_err(|error| NothingSeen::Unreachable(error.category().to_owned()))?;
+    let connected_in = began.elapsed();
+    let info = verify::info(&link).await.map_err(|fault| NothingSeen::Silent(words(&fault)))?;
+    let home = Keys::new(&settings.prefix).home(settings.node);
+    let scripts = load(&link).await.map_err(|fault| words(&fault));
+    let clock = clock(&link, &home).await;
+    let round_trip = round_trip(&dial, &link, &home, &meters).await;
+    let seen = verify::settings(&link, &["*output-buffer-limit", "maxmemory", "save"]).await;
+    Ok(Facts {
+        connected_in,
+        replicas: verify::replicas_online(&info),
+        durability: seen.as_ref().map(verify::given_by),
+        settings: seen,
+        scripts,
+        clock,
+        round_trip,
+        info: fields(&info),
+    })
+}
+
+/// Hands every script over, as a node does before its first call.
+async fn load(link: &Link) -> Result<usize, Fault> {
+    let mut count = 0;
+    for script in scripts::all() {
+        link.call(&script.load()).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn marker(home: &str) -> Call {
+    Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)
+}
+
+async fn clock(link: &Link, home: &str) -> Option<(Duration, Duration)> {
+    let mut readings = Vec::new();
+    for _ in 0..LOOKS {
+        let sent = Instant::now();
+        let answer = run_on(link, &marker(home)).await.ok()?;
+        readings.push(Reading::new(answer, sent).ok()?);
+    }
+    Reading::quickest(readings).map(|reading| reading.shown())
+}
+
+/// Publishes on one connection what it listens for on another, as every entry travels.
+async fn round_trip(dial: &Dial, link: &Link, home: &str, meters: &Arc<Meters>) -> Result<Duration, String> {
+    let came = Arc::new(Notify::new());
+    let seen = came.clone();
+    let pushed: Pushed = Arc::new(move |info| {
+        if info.kind == PushKind::SMessage {
+            seen.notify_one();
+        }
+    });
+    let opened = dial.subscriber(pushed, CancellationToken::new(), meters).await;
+    let listener = opened.map_err(|error| error.category().to_owned())?;
+    let mut subscribe = redis::cmd("SSUBSCRIBE");
+    subscribe.arg(home);
+    listener.call(&subscribe).await.map_err(|fault| words(&fault))?;
+    let sent = Instant::now();
+    run_on(link, &marker(home)).await.map_err(|fault| words(&fault))?;
+    match timeout(HOME_WITHIN, came.notified()).await {
+        Ok(()) => Ok(sent.elapsed()),
+        Err(_) => Err(format!("what was published did not arrive in {} ms", HOME_WITHIN.as_millis())),
+    }
+}
+
+fn words(fault: &Fault) -> String {
+    match fault {
+        Fault::Silent(text) | Fault::Refused(text) | Fault::Failed(text) => text.clone(),
+        Fault::NoScript => "a script was not kept".to_owned(),
+        Fault::Unreplicated => "too few replicas have it".to_owned(),
+    }
+}
+
+fn fields(info: &str) -> BTreeMap<String, String> {
+    let pairs = info.lines().filter_map(|line| line.split_once(':'));
+    pairs.map(|(name, value)| (name.to_owned(), value.trim_end().to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_tells_of_itself_is_taken_apart() {
+        let seen = fields("# Server\r\nredis_version:7.0.15\r\nexecutable:/usr/bin/redis-server:x\r\n\r\n");
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen["redis_version"], "7.0.15");
+        assert_eq!(seen["executable"], "/usr/bin/redis-server:x");
+    }
+}
