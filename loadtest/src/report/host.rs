@@ -1,8 +1,13 @@
-//! The machine a run's figures depend on, read from `/proc`.
+//! Reading what a run's figures depend on: the machine, from `/proc`; the gateway's build, from its own `/metrics`.
 //!
 //! What cannot be read is left empty: a run is not refused because a kernel says less.
 
+use std::collections::BTreeMap;
+
 use super::figures::Host;
+
+/// The metric with the gateway's build, as labels.
+const BUILD_INFO: &str = "watchparty_build_info{";
 
 impl Host {
     /// This machine, now: read before the load begins, or the load average is the load's own.
@@ -25,6 +30,41 @@ impl Host {
             optimised: !cfg!(debug_assertions),
         }
     }
+}
+
+/// What a gateway says of its build on `/metrics`; empty if it does not.
+pub(crate) fn build_info(page: &str) -> BTreeMap<String, String> {
+    let labels = page.lines().find_map(|line| line.strip_prefix(BUILD_INFO));
+    labels.map(read_labels).unwrap_or_default()
+}
+
+/// Labels up to the closing brace. In a value `\`, `"` and a line's end stand escaped.
+fn read_labels(text: &str) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    let mut rest = text;
+    while let Some((name, after)) = rest.split_once("=\"") {
+        let (mut value, mut escaped, mut end) = (String::new(), false, after.len());
+        for (at, c) in after.char_indices() {
+            match (escaped, c) {
+                (true, 'n') => value.push('\n'),
+                (true, c) => value.push(c),
+                (false, '"') => {
+                    end = at;
+                    break;
+                }
+                (false, '\\') => {}
+                (false, c) => value.push(c),
+            }
+            escaped = !escaped && c == '\\';
+        }
+        labels.insert(name.to_owned(), value);
+        rest = after.get(end + 1..).unwrap_or_default();
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => break,
+        }
+    }
+    labels
 }
 
 fn cpu_model(cpuinfo: &str) -> String {
@@ -67,5 +107,15 @@ mod tests {
         assert!(host.cores > 0 && host.memory_bytes > 0 && host.open_files > 0, "{host:?}");
         assert!(host.kernel.starts_with("Linux "), "{host:?}");
         assert_eq!(host.optimised, !cfg!(debug_assertions));
+    }
+
+    #[test]
+    fn a_gateway_says_what_it_is() {
+        let page = "# TYPE watchparty_build_info gauge\nwatchparty_build_info{version=\"1.2.3\",revision=\"a,\\\"b\\\\\",backend=\"memory\"} 1\nother 2\n";
+        let build = build_info(page);
+        let pairs: Vec<(&str, &str)> =
+            build.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("backend", "memory"), ("revision", "a,\"b\\"), ("version", "1.2.3")]);
+        assert!(build_info("other 2\n").is_empty());
     }
 }

@@ -77,7 +77,8 @@ fn figures() -> Figures {
     (counts.connections, counts.attempts, counts.connect_errors) = (1001, 1003, 2);
     (counts.sent, counts.acked, counts.refused, counts.recovered) = (600, 600, 0, 7);
     (counts.expected, counts.delivered) = (599_400, 599_400);
-    counts.closes = [("4408".to_owned(), 1), ("lost".to_owned(), 1)].into();
+    counts.closed(Some(4408));
+    counts.closed(None);
     let times = &mut figures.latency;
     times.connect = Some(latency(900, 5200, 9900, 14_000));
     times.ack = Some(latency(700, 2200, 6100, 9100));

@@ -70,4 +70,10 @@ impl Counts {
             *self.closes.entry(code.clone()).or_default() += count;
         }
     }
+
+    /// One connection ended; `code`: what the gateway gave as reason, if it gave one.
+    pub(crate) fn closed(&mut self, code: Option<u16>) {
+        let name = code.map_or_else(|| "lost".to_owned(), |code| code.to_string());
+        *self.closes.entry(name).or_default() += 1;
+    }
 }

@@ -227,7 +227,7 @@ mod tests {
         let mut part = sample::run().total.counts;
         sum.add(&part);
         part.connections = 7;
-        part.closes.insert("4408".to_owned(), 2);
+        part.closed(Some(4408));
         sum.add(&part);
         assert_eq!((sum.connections, sum.delivered, sum.attempts), (1001, 2 * 599_400, 2006));
         assert_eq!(sum.closes.get("4408"), Some(&3));
