@@ -121,7 +121,8 @@ pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Pa
         senders.map(|sender| (sender.id, sender.sums())).collect();
     let mut all = Said::default();
     for said in by_sender.values() {
-        counts.sent += said.said;
+        // Not the highest number: a refused one is used again.
+        counts.sent += said.acked + said.refused + said.flying;
         counts.acked += said.acked;
         counts.refused += said.refused;
         all.unsaid += said.unsaid;
