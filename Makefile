@@ -13,7 +13,7 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image image-test ci ci-steps
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies api readme k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,15 @@ proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped fi
 	cargo build --locked
 	scripts/proxies.sh
 
+api: ## AsyncAPI and OpenAPI documents against their own rules, the golden frames and a running gateway (schemathesis)
+	cargo build --locked
+	tests/api/run.sh
+
+readme: ## runs what README.md says to type, and looks that the pages name nothing that is not there
+	scripts/install-test-deps.sh
+	cargo build --locked
+	tests/readme/run.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
@@ -128,3 +137,5 @@ ci-steps:
 	$(MAKE) --no-print-directory image-test
 	$(MAKE) --no-print-directory restore-drill
 	$(MAKE) --no-print-directory proxies
+	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory readme

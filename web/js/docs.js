@@ -30,6 +30,7 @@ function line(schema) {
   if (schema.const !== undefined) return [JSON.stringify(schema.const)];
   const type = [schema.type ?? 'anything'].flat();
   if (type.includes('array')) return [...type.map((word) => (word === 'array' ? 'list of ' : `${word} or `)), ...line(schema.items)];
+  if (schema.properties) return ['object: ', ...Object.entries(schema.properties).flatMap(([name, one], index) => [index ? '; ' : '', make('code', {}, name), ' ', ...line(one)])];
   const bounds = [
     schema.format, schema.minLength !== undefined && `${schema.minLength} to ${schema.maxLength} characters`,
     schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`,
@@ -45,8 +46,9 @@ function table(heads, rows) {
     make('tbody', {}, ...rows.map((row) => make('tr', {}, ...cells(row))))));
 }
 
-/** An object's members. @param {any} schema */
+/** An object's members; of several, each. @param {any} schema @returns {Node} */
 function members(schema) {
+  if (schema.oneOf) return make('div', {}, ...schema.oneOf.map(members));
   const required = new Set(schema.required ?? []);
   const rows = Object.entries(schema.properties ?? {}).map(([name, one]) =>
     [make('code', {}, name), line(one), required.has(name) ? 'always' : '', one.description ?? '']);
