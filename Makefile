@@ -13,7 +13,12 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies api readme k8s bench bench-redis bench-idle bench-slow docs fmt clippy tidy image image-test ci ci-steps
+# Of `make load`: words of the command line, as `loadtest help` tells them.
+LOAD ?= --profile smoke
+
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies api readme k8s
+.PHONY: load bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -101,9 +106,17 @@ bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECON
 	cargo bench --locked --profile dev --bench redis_idle
 
 # One build of both, so that they share what they depend on; the generator starts the gateway that lies beside it.
+load: ## makes load and judges what came of it; unless told otherwise a verdict in a quarter of a minute (LOAD="rooms --duration 1m")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest $(LOAD)
+
 bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
+
+bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

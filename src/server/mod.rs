@@ -58,8 +58,10 @@ pub enum StartError {
         /// `DURABILITY_REPLICAS`.
         asked: u32,
     },
-    /// Sentinel and Cluster are read from the settings, but cannot be spoken to yet.
-    #[error("redis: Sentinel and Cluster are not supported yet; use redis:// or rediss://")]
+    /// A cluster is read from the settings, but cannot be spoken to yet.
+    #[error(
+        "redis: Cluster is not supported yet; use redis://, rediss://, redis+sentinel:// or rediss+sentinel://"
+    )]
     Topology,
     /// The admin listener's thread did not start.
     #[error("admin listener: {0}")]

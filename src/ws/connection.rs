@@ -26,6 +26,7 @@ use crate::metrics::label::{EntryResult, Label as _, ReceivedType};
 use crate::model::id::SessionId;
 use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
+use crate::protocol::deflate::Window;
 use crate::protocol::framing::pong_frame;
 use crate::protocol::inbound::{Kind, Resume};
 use crate::protocol::outbound;
@@ -54,38 +55,73 @@ pub(super) struct Arrival {
     pub(super) ticket: Ticket,
     /// When the upgrade began.
     pub(super) since: Instant,
+    /// Whether messages may be compressed, and for which window ours have to be.
+    pub(super) deflate: Option<Window>,
 }
 
 /// Serves a connection to its end. `first` is what came with the upgrade.
-pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, mut first: Vec<u8>, arrival: Arrival) {
-    let socket = Arc::new(socket);
-    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket.clone()), sockets.terms.clone());
+///
+/// Its greeting and its end hold much and take a moment: boxed, they are no part of what a connection holds for life.
+pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, first: Vec<u8>, arrival: Arrival) {
+    let Arrival { session, token, resume, mut ticket, since, deflate } = arrival;
+    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket, deflate), sockets.terms.clone());
+    let socket = outbox.socket().expect("it was made over one");
     sockets.wheel.add(&outbox);
-    let Arrival { session, token, resume, ticket, since } = arrival;
-    let mut ticket = ticket;
-    let mut decoder = Decoder::new(greeting::HELLO_BYTES);
-
-    let greeted = greet(&sockets, &socket, &outbox, &mut decoder, &mut first, (session, token, resume)).await;
-    let (closing, attached) = match greeted {
-        Ok((claims, attached)) => {
+    let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
+    let asked = Asked { session, token, resume, first };
+    let (closing, attached) = match Box::pin(greet(&sockets, socket, &outbox, &mut decoder, asked)).await {
+        Ok(Greeted { claims, attached, first }) => {
             ticket.accepted();
             sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
-            let mut live = Live::new(&sockets, &socket, &outbox, &attached, claims, decoder);
-            let closing = live.run(&mut first).await;
+            let mut live = Live::new(&sockets, socket, &outbox, &attached, claims, decoder);
+            let closing = live.run(first).await;
             decoder = live.decoder;
             (closing, Some(attached))
         }
         Err(closing) => (closing, None),
     };
+    let outcome = Outcome { closing, attached, since };
+    Box::pin(end(&sockets, socket, &outbox, &mut decoder, outcome)).await;
+}
 
+/// What is known of a connection before its token is.
+struct Asked {
+    session: SessionId,
+    token: Option<String>,
+    resume: Option<Resume>,
+    first: Vec<u8>,
+}
+
+/// A connection with a seat, and what it said already.
+struct Greeted {
+    claims: Claims,
+    attached: Attached,
+    first: Vec<u8>,
+}
+
+/// How it went.
+struct Outcome {
+    closing: Closing,
+    attached: Option<Attached>,
+    since: Instant,
+}
+
+/// Gives the seat back and says goodbye.
+async fn end(
+    sockets: &Sockets,
+    socket: &TcpStream,
+    outbox: &Arc<Outbox>,
+    decoder: &mut Decoder,
+    Outcome { closing, attached, since }: Outcome,
+) {
     if let Some(attached) = attached {
         if matches!(closing, Closing::Ours(_)) {
-            closing::settle(&outbox).await;
+            closing::settle(outbox).await;
         }
         let leaving = closing == Closing::Ours(Ending::Left);
         sockets.gateway.detach(attached, outbox.connection, leaving).await;
     }
-    closing::say_goodbye(&socket, &outbox, &mut decoder, closing).await;
+    closing::say_goodbye(socket, outbox, decoder, closing).await;
     let metrics = sockets.gateway.metrics();
     metrics.sockets.closed.get(closing::label(closing)).increment(1);
     metrics.sockets.duration.record(since.elapsed());
@@ -100,16 +136,15 @@ pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, mut first: V
 /// Before anything else: a token, accepted, and a seat.
 async fn greet(
     sockets: &Sockets,
-    socket: &Arc<TcpStream>,
+    socket: &TcpStream,
     outbox: &Arc<Outbox>,
     decoder: &mut Decoder,
-    first: &mut Vec<u8>,
-    (session, token, resume): (SessionId, Option<String>, Option<Resume>),
-) -> Result<(Claims, Attached), Closing> {
+    Asked { session, token, resume, mut first }: Asked,
+) -> Result<Greeted, Closing> {
     let (token, resume) = match token {
         Some(token) => (token, resume),
         None => {
-            let hello = greeting::hello(socket, outbox, decoder, first).await?;
+            let hello = greeting::hello(socket, outbox, decoder, &mut first).await?;
             // Fed already; what followed the hello waits in the decoder.
             first.clear();
             (hello.token, hello.resume)
@@ -122,7 +157,7 @@ async fn greet(
     }
     let attached =
         gateway.attach(&claims, resume, outbox).await.map_err(|error| Closing::Ours(refusal(&error)))?;
-    Ok((claims, attached))
+    Ok(Greeted { claims, attached, first })
 }
 
 fn refusal(error: &GatewayError) -> Ending {
@@ -148,7 +183,7 @@ enum Due {
 /// A seated connection.
 struct Live<'c> {
     sockets: &'c Sockets,
-    socket: &'c Arc<TcpStream>,
+    socket: &'c TcpStream,
     attached: &'c Attached,
     actor: Actor,
     claims: Claims,
@@ -166,7 +201,7 @@ struct Live<'c> {
 impl<'c> Live<'c> {
     fn new(
         sockets: &'c Sockets,
-        socket: &'c Arc<TcpStream>,
+        socket: &'c TcpStream,
         outbox: &Arc<Outbox>,
         attached: &'c Attached,
         claims: Claims,
@@ -191,8 +226,9 @@ impl<'c> Live<'c> {
         }
     }
 
-    async fn run(&mut self, first: &mut [u8]) -> Closing {
-        self.feed_first(first);
+    async fn run(&mut self, mut first: Vec<u8>) -> Closing {
+        self.feed_first(&mut first);
+        drop(first);
         let mut deadline: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
         let mut pulling: Option<Pulling> = None;
         loop {
@@ -258,8 +294,7 @@ impl<'c> Live<'c> {
     fn read(&mut self) {
         let mut decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
         let mut paused = false;
-        let socket = self.socket.clone();
-        let read = socket::read(&socket, &mut decoder, |event| self.judge(event, &mut paused));
+        let read = socket::read(self.socket, &mut decoder, |event| self.judge(event, &mut paused));
         self.decoder = decoder;
         self.paused = paused;
         match read {
@@ -308,6 +343,7 @@ impl<'c> Live<'c> {
                 Ok(()) => self.sockets.time_pong(payload),
                 Err(ending) => outbox.finish(Closing::Ours(ending)),
             },
+            Event::Binary(_) => outbox.finish(Closing::Ours(Ending::Binary)),
             Event::Close(_) => outbox.finish(Closing::Client),
         }
         *paused = !self.may_read();
@@ -406,3 +442,6 @@ fn received(kind: Option<Kind>) -> ReceivedType {
         .find(|label| label.value() == kind.as_str())
         .unwrap_or(ReceivedType::Invalid)
 }
+
+#[cfg(test)]
+mod tests;

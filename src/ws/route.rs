@@ -2,6 +2,7 @@
 //! `http` mounts this at `GET /ws/{id}` and puts faults into words.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use super::Sockets;
 use super::carrier::Carrier;
 use super::connection::{Arrival, serve};
+use super::extension::{self, Agreement};
 use super::upgrade::{Accepted, Refusal, SUBPROTOCOL, WEBSOCKET_VERSION, negotiate};
 use crate::backend::limiter::Scope;
 use crate::gateway::error::over_limit;
@@ -65,7 +67,10 @@ impl Sockets {
         })?;
         let token = bearer(request.headers());
         let resume = request.uri().query().and_then(Resume::from_query);
-        let arrival = Arrival { session, token, resume, ticket, since };
+        let offered = self.gateway.config().connections.deflate.then_some(request.headers());
+        let deflate = offered.and_then(extension::agree);
+        let window = deflate.map(Agreement::window);
+        let arrival = Arrival { session, token, resume, ticket, since, deflate: window };
         let upgrade = hyper::upgrade::on(&mut request);
         let sockets = self.clone();
         self.gateway.tracker().spawn(async move {
@@ -77,7 +82,7 @@ impl Sockets {
                 Err(error) => tracing::debug!(%error, "client went away during the upgrade"),
             }
         });
-        Ok(switching(accepted))
+        Ok(switching(accepted, deflate))
     }
 
     async fn limit(&self, address: LimitKey) -> Result<(), Refused> {
@@ -137,7 +142,8 @@ fn reason(refusal: Refusal) -> RefusedReason {
     if refusal == Refusal::Origin { RefusedReason::Origin } else { RefusedReason::Upgrade }
 }
 
-fn switching(accepted: Accepted) -> Response {
+/// The answer that switches over.
+pub(super) fn switching(accepted: Accepted, deflate: Option<Agreement>) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -147,13 +153,27 @@ fn switching(accepted: Accepted) -> Response {
     if accepted.subprotocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
+    if let Some(agreement) = deflate {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, agreement.answer());
+    }
     response
 }
 
 /// The socket itself, taken back from hyper, with what it had read already.
-fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
+pub(super) fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Carrier>>()?;
-    Ok((parts.io.into_inner().into_socket(), parts.read_buf.to_vec()))
+    let socket = parts.io.into_inner().into_socket();
+    forget_wakers(&socket);
+    Ok((socket, parts.read_buf.to_vec()))
+}
+
+/// The socket keeps the waker of who polled it last until something happens on it. That is the task that spoke HTTP: a kilobyte that an
+/// idle connection would hold until its peer says something.
+fn forget_wakers(socket: &TcpStream) {
+    let mut nobody = Context::from_waker(Waker::noop());
+    // Whether it is ready is for the reader to find out, who asks by another way.
+    let _ = socket.poll_read_ready(&mut nobody);
+    let _ = socket.poll_write_ready(&mut nobody);
 }
 
 /// The token of an `Authorization: Bearer` header. Another scheme is no token, and a `hello` is awaited.

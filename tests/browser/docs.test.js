@@ -23,7 +23,7 @@ test('every call and every schema is on the page, and nothing was asked of anybo
   const { base } = home.doors[0];
   const asked = [];
   ada.page.on('request', (request) => asked.push(new URL(request.url()).origin));
-  await ada.open(`${base}/docs`);
+  await ada.open(base, '/docs');
   await ada.shows('#schemas article');
   const api = await (await fetch(`${base}/openapi.json`)).json();
   const calls = Object.values(api.paths).flatMap((path) => Object.values(path));

@@ -11,7 +11,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchparty::backend::log::Deliver;
-use watchparty::backend::redis::{OnOutage, RedisSettings, RedisTarget, Surroundings, connect};
+use watchparty::backend::redis::{
+    Address, OnOutage, RedisSettings, RedisTarget, Surroundings, Topology, connect,
+};
 use watchparty::backend::{Backend, Durability};
 use watchparty::metrics::Metrics;
 use watchparty::metrics::label::BackendKind;
@@ -25,6 +27,7 @@ use crate::support::certificates::Certificates;
 use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::pair::Pair;
 use crate::support::redis_server::{RedisOptions, RedisServer};
+use crate::support::sentinels::{MASTER, SentinelOptions, Sentinels};
 use crate::support::wait;
 
 /// A harness on a Redis of its own.
@@ -40,7 +43,9 @@ pub(crate) async fn start_aging() -> Harness {
 /// A harness on a primary and its replica.
 pub(crate) async fn start_replicated() -> Harness {
     let Pair { primary, replica, stream, way: _ } = Pair::start().await;
-    on(OnRedis { replica: Some((replica, stream)), ..OnRedis::alone(primary) }).await
+    let target = RedisTarget::plain("127.0.0.1", primary.port());
+    let servers = Servers::Copied { primary, _replica: replica, _stream: stream };
+    on(OnRedis { durability: Some(Durability::Replicated), ..OnRedis::at(target, servers) }).await
 }
 
 /// A harness that speaks TLS and logs in as the user of `docs/OPERATIONS.md`, who may do nothing but what that page lists.
@@ -56,28 +61,62 @@ pub(crate) async fn start_secured() -> Harness {
         ca_pem: Some(Certificates::get().ca.clone().into_bytes()),
         ..RedisTarget::plain("127.0.0.1", server.tls_port())
     };
-    on(OnRedis { target, ..OnRedis::alone(server) }).await
+    on(OnRedis::at(target, Servers::Alone(server))).await
+}
+
+/// A harness on a primary that three sentinels name, with two replicas.
+pub(crate) async fn start_sentinel() -> Harness {
+    // No case fails over, so none waits until the sentinels could.
+    let sentinels = Sentinels::start_with(SentinelOptions::default()).await;
+    let hosts =
+        sentinels.ports().into_iter().map(|port| Address { host: "127.0.0.1".to_owned(), port }).collect();
+    let target = RedisTarget::open(Topology::Sentinel { hosts, master: MASTER.to_owned() });
+    on(OnRedis::at(target, Servers::Watched(sentinels))).await
 }
 
 async fn on(redis: OnRedis) -> Harness {
     Harness::new(Box::new(redis)).await
 }
 
+/// The servers of one case.
+enum Servers {
+    Alone(RedisServer),
+    /// With what acks wait for, and its way to the primary.
+    Copied {
+        primary: RedisServer,
+        _replica: RedisServer,
+        _stream: ChaosProxy,
+    },
+    Watched(Sentinels),
+}
+
+impl Servers {
+    fn primary(&self) -> &RedisServer {
+        match self {
+            Self::Alone(server) => server,
+            Self::Copied { primary, .. } => primary,
+            Self::Watched(sentinels) => &sentinels.servers[0].server,
+        }
+    }
+}
+
 struct OnRedis {
     history: Retention,
     target: RedisTarget,
-    server: RedisServer,
-    /// What acks wait for, and its way to the primary.
-    replica: Option<(RedisServer, ChaosProxy)>,
+    servers: Servers,
+    durability: Option<Durability>,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
 
 impl OnRedis {
     fn alone(server: RedisServer) -> Self {
+        Self::at(RedisTarget::plain("127.0.0.1", server.port()), Servers::Alone(server))
+    }
+
+    fn at(target: RedisTarget, servers: Servers) -> Self {
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-        let target = RedisTarget::plain("127.0.0.1", server.port());
-        Self { history: BY_NUMBER, target, server, replica: None, stop, tracker }
+        Self { history: BY_NUMBER, target, servers, durability: None, stop, tracker }
     }
 }
 
@@ -89,7 +128,7 @@ impl Store for OnRedis {
             prefix: String::from("wp"),
             node: NodeId::new_random(),
             history: self.history,
-            durability: self.replica.as_ref().map(|_| Durability::Replicated),
+            durability: self.durability,
             replicas: 1,
             on_outage: OnOutage::Allow,
         };
@@ -109,13 +148,13 @@ impl Store for OnRedis {
 
     async fn promote(&self, _session: SessionId) {
         // To a script a restart is that `master_replid` is another one.
-        assert_eq!(self.server.cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
+        assert_eq!(self.servers.primary().cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
     }
 
     async fn finish(&self) {
         self.stop.cancel();
         self.tracker.close();
         wait::soon("the adapter's tasks to end", self.tracker.wait()).await;
-        assert_eq!(self.server.keys_without_ttl().await, [""; 0], "keys that would stay for ever");
+        assert_eq!(self.servers.primary().keys_without_ttl().await, [""; 0], "keys that would stay for ever");
     }
 }

@@ -4,10 +4,10 @@
 //! than what was asked for is all there was.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::time::Instant;
 
 use anyhow::Context as _;
 use mio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::tally::{EVENT, Tally};
 use crate::frames::{self, Header, Kind};

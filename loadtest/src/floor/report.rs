@@ -1,6 +1,7 @@
 //! What a run of `floor` says: a line for each round, a row for each scene, the objectives, and all of it as JSON.
 //!
-//! A ratio is of the two rounds of one cycle; their median is judged, and the least and the greatest are told beside it.
+//! A ratio is of the two rounds of one cycle; their median is judged, and the least and the greatest are told beside it. A server whose core is
+//! full costs its core, however much it sends: where both are, a ratio of 1 says no more than that both kept up, and lateness tells them apart.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::plan::Plan;
 use super::{Measured, Round, Side};
 use crate::cli::{FloorOptions, Regime};
 use crate::histogram::median;
-use crate::scenario::Verdict;
+use crate::report::figures::Outcome;
 
 /// A generator whose messages leave later than this, at the 99th of a hundred, has measured itself.
 const LATE: Duration = Duration::from_millis(10);
@@ -36,7 +37,6 @@ pub(super) fn heading(plan: &Plan, (floor, gateway): (u32, u32), frame: usize) {
 
 /// One round.
 pub(super) fn line(round: &Round) {
-    let share = |cpu: Duration| 100.0 * cpu.as_secs_f64() / round.lasted.as_secs_f64();
     let faults =
         if round.faults == Default::default() { "none".to_owned() } else { format!("{:?}", round.faults) };
     println!(
@@ -47,8 +47,8 @@ pub(super) fn line(round: &Round) {
         millis(round.times.quantile(0.5)),
         millis(round.times.quantile(0.99)),
         millis(round.lateness.quantile(0.99)),
-        share(round.cpu),
-        share(round.generator),
+        100.0 * busy(round, round.cpu),
+        100.0 * busy(round, round.generator),
         round.lasted.as_secs_f64(),
         mebi(round.resident),
     );
@@ -69,6 +69,8 @@ struct Figures {
     cpu: f64,
     p50: f64,
     p99: f64,
+    /// The part of a core it used.
+    busy: f64,
 }
 
 impl Row {
@@ -81,6 +83,7 @@ impl Row {
             cpu: middle(measured, side, micros_each),
             p50: middle(measured, side, |round| millis(round.times.quantile(0.5))),
             p99: middle(measured, side, |round| millis(round.times.quantile(0.99))),
+            busy: middle(measured, side, |round| busy(round, round.cpu)),
         };
         Row {
             plan: measured.plan,
@@ -93,7 +96,7 @@ impl Row {
 
     fn print(&self) {
         println!(
-            "{:28} {:>8.3} {:>8.3} {:>7.3} {:>15} {:>8.3} {:>8.3} {:>8.3} {:>8.3}",
+            "{:28} {:>8.3} {:>8.3} {:>7.3} {:>15} {:>8.3} {:>8.3} {:>8.3} {:>8.3} {:>8.1} {:>8.1}",
             self.plan.name(),
             self.floor.cpu,
             self.gateway.cpu,
@@ -103,6 +106,8 @@ impl Row {
             self.gateway.p50,
             self.floor.p99,
             self.gateway.p99,
+            100.0 * self.floor.busy,
+            100.0 * self.gateway.busy,
         );
     }
 }
@@ -111,33 +116,24 @@ impl Row {
 ///
 /// # Errors
 /// The JSON cannot be written.
-pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str) -> anyhow::Result<Verdict> {
+pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str) -> anyhow::Result<Outcome> {
     let rows: Vec<Row> = measured.iter().map(Row::of).collect();
     println!(
-        "\n{:28} {:>17} {:>7} {:>15} {:>17} {:>17}\n{:28} {:>8} {:>8} {:>7} {:>15} {:>8} {:>8} {:>8} {:>8}",
-        "medians",
-        "CPU µs/delivery",
-        "",
-        "",
-        "p50 ms",
-        "p99 ms",
-        "",
-        "floor",
-        "gateway",
-        "ratio",
-        "spread",
-        "floor",
-        "gateway",
-        "floor",
-        "gateway"
+        "\n{:28} {:>17} {:>7} {:>15} {:>17} {:>17} {:>17}",
+        "medians", "CPU µs/delivery", "ratio", "spread", "p50 ms", "p99 ms", "CPU %"
+    );
+    println!(
+        "{0:28} {1:>8} {2:>8} {0:>23} {1:>8} {2:>8} {1:>8} {2:>8} {1:>8} {2:>8}",
+        "", "floor", "gateway"
     );
     rows.iter().for_each(Row::print);
-    let growth = growth(&rows);
-    if let Some((raw, further)) = &growth {
-        println!("growth: a delivery's cost differs by {:.1} % from step to step, ", 100.0 * spread(raw));
+    let growth = Growth::of(&rows);
+    if let Some(growth) = &growth {
         println!(
-            "        by {:.1} % without what publishing costs ({further:.3?} µs)",
-            100.0 * spread(further)
+            "growth: a delivery's cost differs by {:.1} % between steps; the floor's by {:.1} %, their ratio by {:.1} %",
+            100.0 * spread(&growth.gateway),
+            100.0 * spread(&growth.floor),
+            100.0 * spread(&growth.ratio)
         );
     }
     let mut objectives = vec![(
@@ -150,16 +146,14 @@ pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str
                 .push((format!("{}: at most {most} × the floor", row.plan.name()), row.ratio.0 <= most));
         }
     }
-    if let Some((_, further)) = &growth {
+    if let Some(growth) = &growth {
         let most = options.growth_spread;
         objectives.push((
-            format!("growth: a further delivery costs the same within {most}"),
-            spread(further) <= most,
+            format!("growth: a delivery costs the same within {most}"),
+            spread(&growth.gateway) <= most,
         ));
     }
-    let late =
-        measured.iter().flat_map(|scene| &scene.rounds).any(|round| round.lateness.quantile(0.99) > LATE);
-    let verdict = judge(&objectives, late);
+    let verdict = judge(&objectives, measured);
     if let Some(path) = &options.out {
         let scenes: Vec<Value> =
             rows.iter().zip(measured).map(|(row, scene)| scene_json(row, scene)).collect();
@@ -167,38 +161,50 @@ pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str
         let all = json!({
             "cores": cores, "payload": options.payload, "seconds": options.seconds, "verdict": format!("{verdict:?}"),
             "missed": missed, "scenes": scenes,
-            "growth": growth.map(|(raw, further)| json!({"micros": raw, "micros_without_publishing": further})),
+            "growth": growth.map(|growth| json!({
+                "gateway": spread(&growth.gateway), "floor": spread(&growth.floor), "ratio": spread(&growth.ratio),
+            })),
         });
         std::fs::write(path, format!("{all:#}\n")).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(verdict)
 }
 
-fn judge(objectives: &[(String, bool)], late: bool) -> Verdict {
+fn judge(objectives: &[(String, bool)], measured: &[Measured]) -> Outcome {
     let met = objectives.iter().filter(|(_, met)| *met).count();
     objectives.iter().filter(|(_, met)| !met).for_each(|(what, _)| println!("missed: {what}"));
-    if late {
-        println!("VOID: the generator was late");
-        return Verdict::Void;
+    let late = |scene: &&Measured| scene.rounds.iter().any(|round| round.lateness.quantile(0.99) > LATE);
+    let late: Vec<String> = measured.iter().filter(late).map(|scene| scene.plan.name()).collect();
+    if !late.is_empty() {
+        println!("VOID: the generator was late in {}", late.join(", "));
+        return Outcome::Void;
     }
     let pass = met == objectives.len();
     println!("{}: {met} of {} objectives", if pass { "PASS" } else { "MISSED" }, objectives.len());
-    if pass { Verdict::Pass } else { Verdict::Missed }
+    if pass { Outcome::Pass } else { Outcome::Missed }
 }
 
-/// The gateway's microseconds a delivery at each step of growth from 10 subscribers on: all of it, and without what a message costs to
-/// publish, which the step of one subscriber, the publisher, shows. Spread over few deliveries that would hide what is asked: whether one
-/// more subscriber costs more where there are many. `None` without both kinds of steps.
-fn growth(rows: &[Row]) -> Option<(Vec<f64>, Vec<f64>)> {
-    let steps = || rows.iter().filter(|row| row.plan.regime == Regime::Growth);
-    let publish = steps().find(|row| row.plan.subscribers == 1)?.gateway.cpu;
-    let raw: Vec<f64> = steps().filter(|row| row.plan.subscribers > 1).map(|row| row.gateway.cpu).collect();
-    let further = |row: &Row| {
-        let subscribers = f64::from(row.plan.subscribers);
-        (row.gateway.cpu * subscribers - publish) / (subscribers - 1.0)
-    };
-    let further: Vec<f64> = steps().filter(|row| row.plan.subscribers > 1).map(further).collect();
-    (raw.len() > 1).then_some((raw, further))
+/// Growth's steps, one after another: microseconds a delivery of each server, and their ratio. What the kernel asks for more sockets it asks
+/// of the floor too, so the ratio tells how much of a difference is ours.
+struct Growth {
+    gateway: Vec<f64>,
+    floor: Vec<f64>,
+    ratio: Vec<f64>,
+}
+
+impl Growth {
+    /// `None` without two steps.
+    fn of(rows: &[Row]) -> Option<Growth> {
+        let of = |figure: fn(&Row) -> f64| -> Vec<f64> {
+            rows.iter().filter(|row| row.plan.regime == Regime::Growth).map(figure).collect()
+        };
+        let growth = Growth {
+            gateway: of(|row| row.gateway.cpu),
+            floor: of(|row| row.floor.cpu),
+            ratio: of(|row| row.ratio.0),
+        };
+        (growth.ratio.len() > 1).then_some(growth)
+    }
 }
 
 /// How much the greatest is above the least, as a part of the least.
@@ -207,8 +213,11 @@ fn spread(values: &[f64]) -> f64 {
 }
 
 fn scene_json(row: &Row, scene: &Measured) -> Value {
-    let figures =
-        |figures: &Figures| json!({"micros": figures.cpu, "p50_ms": figures.p50, "p99_ms": figures.p99});
+    let figures = |figures: &Figures| {
+        json!({
+            "micros": figures.cpu, "p50_ms": figures.p50, "p99_ms": figures.p99, "busy": figures.busy,
+        })
+    };
     let rounds: Vec<Value> = scene.rounds.iter().map(round_json).collect();
     let (ratio, least, greatest) = row.ratio;
     json!({
@@ -250,6 +259,11 @@ fn name(side: Side) -> &'static str {
     }
 }
 
+/// A processor time as a part of the round.
+fn busy(round: &Round, cpu: Duration) -> f64 {
+    cpu.as_secs_f64() / round.lasted.as_secs_f64()
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a round has far fewer than 2^52 deliveries")]
 fn micros_each(round: &Round) -> f64 {
     round.cpu.as_secs_f64() * 1e6 / round.deliveries.max(1) as f64
@@ -262,4 +276,67 @@ fn mebi(bytes: u64) -> f64 {
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounting::Faults;
+    use crate::histogram::Times;
+
+    fn round(side: Side, millis: u64, faults: Faults, late: u64) -> Round {
+        let (mut times, mut lateness) = (Times::new(), Times::new());
+        times.record(Duration::from_millis(2));
+        lateness.record(Duration::from_millis(late));
+        let (cpu, lasted) = (Duration::from_millis(millis), Duration::from_secs(1));
+        let (deliveries, generator, cycle, resident) = (100_000, cpu, 0, 0);
+        Round { side, cycle, deliveries, cpu, generator, lasted, times, lateness, faults, resident }
+    }
+
+    fn scene(regime: Regime, cpu: &[(u64, u64)], faults: Faults, late: u64) -> Measured {
+        let plan = Plan {
+            regime,
+            subscribers: 10,
+            rate: 10,
+            burst: 1,
+            ratio: (regime == Regime::Alone).then_some(1.15),
+        };
+        let of = |(floor, gateway): &(u64, u64)| {
+            [round(Side::Floor, *floor, faults, late), round(Side::Gateway, *gateway, faults, late)]
+        };
+        Measured { plan, frame: 266, rounds: cpu.iter().flat_map(of).collect() }
+    }
+
+    fn judged(scenes: &[Measured]) -> Outcome {
+        let cli = clap::Parser::try_parse_from(["loadtest", "floor"]).expect("parses");
+        let crate::cli::Cli { scenario: crate::cli::Scenario::Floor(options), .. } = cli else {
+            panic!("not floor")
+        };
+        verdict(scenes, &options, "none").expect("nothing is written")
+    }
+
+    #[test]
+    fn a_ratio_is_of_neighbours_and_its_median_is_judged() {
+        let row = Row::of(&scene(Regime::Alone, &[(400, 400), (100, 120), (200, 220)], Faults::default(), 1));
+        assert!((row.ratio.0 - 1.1).abs() < 1e-9 && (row.ratio.1 - 1.0).abs() < 1e-9, "{:?}", row.ratio);
+        assert!((row.floor.cpu - 2.0).abs() < 1e-9 && (row.gateway.busy - 0.22).abs() < 1e-9);
+        let judge = |cpu: &[(u64, u64)]| judged(&[scene(Regime::Alone, cpu, Faults::default(), 1)]);
+        assert_eq!(judge(&[(400, 400), (100, 120), (200, 220)]), Outcome::Pass);
+        assert_eq!(judge(&[(400, 480), (100, 120), (200, 220)]), Outcome::Missed);
+    }
+
+    #[test]
+    fn one_lost_delivery_misses_and_a_late_generator_voids() {
+        let lost = Faults { missing: 1, ..Faults::default() };
+        assert_eq!(judged(&[scene(Regime::Bursts, &[(100, 100)], lost, 1)]), Outcome::Missed);
+        assert_eq!(judged(&[scene(Regime::Bursts, &[(100, 100)], Faults::default(), 11)]), Outcome::Void);
+    }
+
+    #[test]
+    fn growth_is_judged_by_what_differs_between_steps() {
+        let step = |millis| scene(Regime::Growth, &[(100, millis)], Faults::default(), 1);
+        assert_eq!(judged(&[step(100), step(114)]), Outcome::Pass);
+        assert_eq!(judged(&[step(100), step(116), step(101)]), Outcome::Missed);
+        assert_eq!(judged(&[step(100)]), Outcome::Pass, "one step is no growth");
+    }
 }

@@ -31,10 +31,14 @@ struct Peer {
 /// # Errors
 /// The machine does not let it.
 pub(crate) fn serve() -> anyhow::Result<()> {
-    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1024));
-    let mut door = TcpListener::bind("127.0.0.1:0".parse()?)?;
-    poll.registry().register(&mut door, DOOR, Interest::READABLE)?;
+    let door = TcpListener::bind("127.0.0.1:0".parse()?)?;
     println!("{}", door.local_addr()?);
+    copy(door)
+}
+
+fn copy(mut door: TcpListener) -> anyhow::Result<()> {
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1024));
+    poll.registry().register(&mut door, DOOR, Interest::READABLE)?;
     let (mut peers, mut buffer) = (Vec::<Option<Peer>>::new(), vec![0; READ]);
     loop {
         if let Err(error) = poll.poll(&mut events, None) {
@@ -112,5 +116,79 @@ fn flush(slot: &mut Option<Peer>) {
     }
     if peer.waiting.len() > WAITING {
         *slot = None;
+    }
+}
+
+/// A floor in a thread of this process, until it ends.
+#[cfg(test)]
+pub(super) fn here() -> std::net::SocketAddr {
+    let door = TcpListener::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let addr = door.local_addr().expect("its address");
+    std::thread::spawn(|| copy(door));
+    addr
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream as Socket;
+
+    fn connect(addr: std::net::SocketAddr, role: u8) -> Socket {
+        let mut socket = Socket::connect(addr).expect("connects");
+        socket.write_all(&[role]).expect("says what it is");
+        socket
+    }
+
+    /// Listeners are known once they got something.
+    fn greet(speaker: &mut Socket, listeners: &mut [Socket]) {
+        for listener in listeners {
+            listener.set_nonblocking(true).expect("a flag");
+            while !listener.read(&mut [0]).is_ok_and(|count| count == 1) {
+                speaker.write_all(b".").expect("said");
+                std::thread::yield_now();
+            }
+            listener.set_nonblocking(false).expect("a flag");
+        }
+        speaker.write_all(b"|").expect("said");
+    }
+
+    fn after_greeting(listener: &mut Socket, length: usize) -> Vec<u8> {
+        let mut one = [b'.'];
+        while one == *b"." {
+            listener.read_exact(&mut one).expect("the greeting");
+        }
+        assert_eq!(one, *b"|");
+        let mut got = vec![0; length];
+        listener.read_exact(&mut got).expect("all of it");
+        got
+    }
+
+    #[test]
+    fn everybody_gets_everything_even_who_reads_late() {
+        let addr = here();
+        let mut listeners: Vec<_> = (0..3).map(|_| connect(addr, LISTEN)).collect();
+        let mut speaker = connect(addr, SPEAK);
+        greet(&mut speaker, &mut listeners);
+        // More than sockets hold, and nobody reads while it is said.
+        let said: Vec<u8> =
+            (0..24_000_000u32).map(|at| b'a' + u8::try_from(at % 23).expect("small")).collect();
+        speaker.write_all(&said).expect("taken");
+        for listener in &mut listeners {
+            assert!(after_greeting(listener, said.len()) == said, "not what was said");
+        }
+    }
+
+    #[test]
+    fn who_goes_is_not_missed_and_listeners_are_not_heard() {
+        let addr = here();
+        let mut listeners: Vec<_> = (0..2).map(|_| connect(addr, LISTEN)).collect();
+        let mut speaker = connect(addr, SPEAK);
+        greet(&mut speaker, &mut listeners);
+        drop(listeners.remove(0));
+        listeners[0].write_all(b"listeners say nothing").expect("sent");
+        for _ in 0..100 {
+            speaker.write_all(b"on").expect("still there");
+        }
+        assert_eq!(after_greeting(&mut listeners[0], 200), b"on".repeat(100));
     }
 }

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use mio::net::TcpStream;
@@ -16,6 +16,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
+use tokio::time::Instant;
 
 use super::listener::Listener;
 use super::server;
@@ -174,6 +175,7 @@ impl Stage {
         self.wake_every(schedule.step)?;
         let mut turn = Turn { speaker: &mut cast.speaker, said: 0, lateness: Times::new() };
         let deadline = self.tally.start + schedule.due(schedule.total) + PATIENCE;
+        speak(&mut Some(&mut turn), &self.tally, Instant::now())?;
         while self.tally.delivered < all || self.tally.acked < acks {
             self.pump(LOOK, Some(&mut turn))?;
             anyhow::ensure!(
@@ -271,4 +273,41 @@ fn dial(addr: SocketAddr, first: &[u8]) -> anyhow::Result<std::net::TcpStream> {
     stream.write_all(first)?;
     stream.set_nonblocking(true)?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounting::Faults;
+
+    #[test]
+    fn a_round_on_a_real_floor_is_whole() {
+        let mut stage = Stage::new().expect("a stage");
+        let mut sample = Vec::new();
+        crate::frames::put_as_server(&[br#"{"type":"event","seq":98,"ts":1,"data":{}}"#], &mut sample);
+        let mut cast = stage.gather(server::here(), 5, &sample, 99).expect("they come");
+        let schedule = Schedule { step: Duration::from_millis(2), burst: 3, total: 60 };
+        for round in 1..=2 {
+            let heard = stage.round(&mut cast, schedule).expect("a round");
+            assert_eq!((heard.tally.delivered, heard.tally.faults), (300, Faults::default()));
+            assert_eq!((heard.tally.times.len(), heard.lateness.len()), (300, 20));
+            assert!(heard.lasted >= schedule.due(59), "it kept to its schedule");
+            assert_eq!(stage.next(cast.listeners.start), 99 + 60 * round);
+        }
+    }
+
+    #[test]
+    fn what_a_listener_got_can_be_said_again() {
+        let mut stage = Stage::new().expect("a stage");
+        let mut sample = Vec::new();
+        crate::frames::put_as_server(&[br#"{"type":"event","seq":7,"ts":1,"data":{}}"#], &mut sample);
+        let mut cast = stage.gather(server::here(), 1, &sample, 8).expect("they come");
+        stage.keep_sample(0);
+        stage
+            .round(&mut cast, Schedule { step: Duration::from_millis(1), burst: 1, total: 2 })
+            .expect("a round");
+        let kept = stage.sample(0).expect("a sample");
+        assert_eq!(kept[2..], *br#"{"type":"event","seq":9,"ts":1,"data":{}}"#);
+        assert_eq!(kept.len(), sample.len());
+    }
 }

@@ -3,7 +3,9 @@
 //! Written for a million frames a second: an entry is known by its first bytes, its number follows them, and from its number follows when it
 //! was meant to leave. Nothing else of it is looked at.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::accounting::Faults;
 use crate::histogram::Times;

@@ -5,13 +5,22 @@
 /// A kibibyte.
 const KIB: f64 = 1024.0;
 
-/// Microseconds: `820 µs`, `1.24 ms`, `12.4 ms`, `1.50 s`.
+/// Microseconds: `820 µs`, `1.24 ms`, `12.0 ms`, `1.50 s`.
 pub(crate) fn micros(value: f64) -> String {
+    time(value, measured)
+}
+
+/// The same where the number is chosen, not measured: `12 ms`.
+pub(crate) fn round_micros(value: f64) -> String {
+    time(value, figures)
+}
+
+fn time(value: f64, show: fn(f64) -> String) -> String {
     let size = value.abs();
     match size {
         // What would be rounded up to 1000 is one of the next unit.
-        _ if size >= 999_500.0 => format!("{} s", figures(value / 1e6)),
-        _ if size >= 999.5 => format!("{} ms", figures(value / 1e3)),
+        _ if size >= 999_500.0 => format!("{} s", show(value / 1e6)),
+        _ if size >= 999.5 => format!("{} ms", show(value / 1e3)),
         _ => format!("{} µs", figures(value)),
     }
 }
@@ -67,14 +76,18 @@ pub(crate) fn clock(seconds: u64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// Three figures that count; whole numbers below 1000 as they are.
+/// Three figures that count; whole numbers as they are.
 pub(crate) fn figures(value: f64) -> String {
-    let size = value.abs();
     // Exact: `5` stands for five, `5.00` for something measured.
     #[expect(clippy::float_cmp, reason = "asks whether it is a whole number, which is exact")]
     let whole = value == value.round();
+    if whole { format!("{value:.0}") } else { measured(value) }
+}
+
+fn measured(value: f64) -> String {
+    let size = value.abs();
     match size {
-        _ if whole || size >= 99.95 => format!("{value:.0}"),
+        _ if size >= 99.95 => format!("{value:.0}"),
         _ if size >= 9.995 => format!("{value:.1}"),
         _ if size >= 0.0995 => format!("{value:.2}"),
         _ => format!("{value:.4}"),
@@ -95,10 +108,12 @@ mod tests {
             (1240.0, "1.24 ms"),
             (12_440.0, "12.4 ms"),
             (999_600.0, "1.00 s"),
-            (60_000_000.0, "60 s"),
+            (60_000_000.0, "60.0 s"),
+            (2000.0, "2.00 ms"),
         ] {
             assert_eq!(micros(value), text);
         }
+        assert_eq!([round_micros(10_000.0), round_micros(1500.0)], ["10 ms", "1.50 ms"]);
     }
 
     #[test]

@@ -13,13 +13,15 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::dial::{Dial, Pushed};
 use super::keys::Keys;
-use super::link::{Dial, Fault, Link, Pushed};
+use super::link::{Fault, Link};
 use super::meters::Meters;
 use super::primary::run_on;
 use super::probe::Reading;
 use super::scripts::{self, Call};
 use super::settings::RedisSettings;
+use super::whereabouts::Whereabouts;
 use super::{ConnectError, verify};
 use crate::backend::Durability;
 use crate::metrics::Metrics;
@@ -69,10 +71,12 @@ pub enum NothingSeen {
 /// # Errors
 /// [`NothingSeen`].
 pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Facts, NothingSeen> {
-    let dial =
-        Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let meters = Arc::new(Meters::new(metrics));
+    let whereabouts = Whereabouts::new(settings.target.clone(), &meters)
+        .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let began = Instant::now();
+    let found = whereabouts.find().await.map_err(|error| NothingSeen::Unreachable(error.to_string()))?;
+    let dial = found.dial;
     let opened = dial.command(CancellationToken::new(), &meters).await;
     let link = opened.map_err(|error| NothingSeen::Unreachable(error.category().to_owned()))?;
     let connected_in = began.elapsed();

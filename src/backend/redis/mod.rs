@@ -8,7 +8,8 @@
 //! sessions log membership limiter        the ports: typed arguments in, typed answers out
 //!     primary  scripts                   one script, one answer
 //!     writers                            what is acked only once replicas have it
-//!     link                               one connection: deadlines, what an error means
+//!     dial  link                         one connection: opening it; deadlines, what an error means
+//!     whereabouts  sentinels             where the primary is
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
 //!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
 //! ```
@@ -16,6 +17,7 @@
 mod arrivals;
 mod batch;
 mod checkup;
+mod dial;
 mod keys;
 mod limiter;
 mod link;
@@ -27,16 +29,18 @@ mod probe;
 mod reply;
 mod rows;
 mod scripts;
+mod sentinels;
 mod sessions;
 mod settings;
 mod subscriber;
 mod supervisor;
 mod verify;
+mod whereabouts;
 mod wire;
 mod writers;
 
 pub use checkup::{Facts, NothingSeen, check_up};
-pub use settings::{OnOutage, RedisSettings, RedisTarget};
+pub use settings::{Address, OnOutage, RedisSettings, RedisTarget, Topology};
 pub use supervisor::{Condition, LinkState};
 pub use verify::Shortfall;
 
@@ -48,7 +52,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::keys::Keys;
-use self::link::Dial;
 use self::meters::Meters;
 use self::primary::Primary;
 use self::probe::Probe;
@@ -56,6 +59,7 @@ use self::scripts::{Call, Script};
 use self::subscriber::Subscriber;
 use self::supervisor::Supervisor;
 use self::verify::Demand;
+use self::whereabouts::Whereabouts;
 use crate::backend::Backend;
 use crate::backend::clock::ClusterClock;
 use crate::backend::log::Deliver;
@@ -133,9 +137,9 @@ pub fn connect_watched(
     surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
     let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
-    let dial =
-        Dial::new(&settings.target).map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let meters = Arc::new(Meters::new(metrics));
+    let whereabouts = Whereabouts::new(settings.target, &meters)
+        .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let keys = Keys::new(&settings.prefix);
     let demand = Demand { level: settings.durability, replicas: settings.replicas };
     let (primary, writers) = Primary::new(demand, &keys.mark(settings.node), &meters);
@@ -151,8 +155,11 @@ pub fn connect_watched(
     let home_channel = keys.home(settings.node);
 
     tracker.spawn(arrivals.run(stop.clone()));
+    if let Some(sentinels) = whereabouts.sentinels() {
+        sentinels.listen(&stop, tracker);
+    }
     let supervisor = Supervisor {
-        dial,
+        whereabouts,
         home: home_channel.clone(),
         demand,
         primary: primary.clone(),

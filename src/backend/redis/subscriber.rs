@@ -15,8 +15,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::arrivals::{Channel, Queue};
+use super::dial::Pushed;
 use super::keys::Keys;
-use super::link::{Fault, Link, Pushed, RESPONSE_TIMEOUT};
+use super::link::{Fault, Link, RESPONSE_TIMEOUT};
 use super::meters::Meters;
 use crate::backend::error::BackendError;
 use crate::model::id::{NodeId, SessionId};

@@ -32,6 +32,16 @@ pub(super) enum Unfit {
     Unreachable(String),
     #[error("it failed a command: {0:?}")]
     Failing(Fault),
+    #[error("no sentinel answers: {0}")]
+    NoSentinel(String),
+    #[error("the sentinels know no primary called {0}")]
+    UnknownToSentinels(String),
+    #[error(
+        "the sentinels that answer know less than one that does not: they may name a primary that was replaced"
+    )]
+    OutdatedSentinels,
+    #[error("sentinels are replacing the primary")]
+    FailingOver,
     #[error("it is not a primary")]
     NotPrimary,
     #[error("its version {0} is older than 7.0")]

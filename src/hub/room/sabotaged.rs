@@ -16,6 +16,7 @@ impl Live {
             first: self.at.seq.next(),
             end: history.position(),
             bytes: Bytes::new(),
+            narrow: None,
         };
         self.acts.push(Act::Batch(Batch::new(Runs::same(&nothing), Vec::new(), Instant::now())));
         self.at = history.position();

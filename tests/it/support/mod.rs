@@ -25,6 +25,7 @@ pub mod process;
 pub mod raw;
 pub mod redis_server;
 pub mod resp;
+pub mod sentinels;
 pub mod session;
 pub mod single;
 pub mod wait;

@@ -170,6 +170,12 @@ impl RedisServer {
         .await;
     }
 
+    /// One line of its configuration, now and at later starts.
+    pub async fn set(&mut self, name: &str, value: &str) {
+        assert_eq!(self.cli(&["CONFIG", "SET", name, value]).await, "OK");
+        self.options.extra.push(format!("{name} {value}"));
+    }
+
     /// SIGKILL: what was not written is lost.
     pub fn kill9(&mut self) {
         self.process.as_mut().expect("redis-server was started").kill9();
