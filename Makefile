@@ -16,7 +16,7 @@ CHAOS_CARGO ?= --release
 # Of `make load`: words of the command line, as `loadtest help` tells them.
 LOAD ?= --profile smoke
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
+.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies api readme k8s
 .PHONY: load bench bench-redis bench-idle bench-slow bench-floor
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
@@ -82,6 +82,15 @@ proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped fi
 	cargo build --locked
 	scripts/proxies.sh
 
+api: ## AsyncAPI and OpenAPI documents against their own rules, the golden frames and a running gateway (schemathesis)
+	cargo build --locked
+	tests/api/run.sh
+
+readme: ## runs what README.md says to type, and looks that the pages name nothing that is not there
+	scripts/install-test-deps.sh
+	cargo build --locked
+	tests/readme/run.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
@@ -141,3 +150,5 @@ ci-steps:
 	$(MAKE) --no-print-directory image-test
 	$(MAKE) --no-print-directory restore-drill
 	$(MAKE) --no-print-directory proxies
+	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory readme
