@@ -68,6 +68,11 @@ class Gateway:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
+    def accepted(self):
+        with urllib.request.urlopen(f"http://{self.host}:{self.port}/metrics") as page:
+            lines = page.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith('watchparty_entries_total{result="accepted"'))
+
     def tickets(self, people):
         for _ in range(people // ROOM):
             made = self.post("/api/sessions/create", {"name": "Allocators", "password": PASSWORD, "max_participants": ROOM})
@@ -104,7 +109,7 @@ async def drain(reader):
 def text_frame(message):
     payload = json.dumps(message).encode()
     mask = b"\0\0\0\0"
-    return b"\x81\xff" + len(payload).to_bytes(8, "big") + mask + payload
+    return b"\x81\xfe" + len(payload).to_bytes(2, "big") + mask + payload
 
 
 async def measure(binary, extra, people):
@@ -119,10 +124,13 @@ async def measure(binary, extra, people):
             connections += await asyncio.gather(*(connect(gateway, ticket) for ticket in tickets[first : first + 50]))
         await asyncio.sleep(SETTLE)
         idle = gateway.resident()
-        message = {"type": "event", "n": 1, "data": {"name": "big", "body": "x" * BROADCAST}}
-        for writer, _ in connections[:: ROOM * 10]:
+        message = {"type": "event", "n": 1, "data": {"topic": "large", "body": "x" * BROADCAST}}
+        speakers = connections[:: ROOM * 10]
+        for writer, _ in speakers:
             writer.write(text_frame(message))
         await asyncio.sleep(SETTLE)
+        if gateway.accepted() != len(speakers):
+            sys.exit("not every broadcast was accepted")
         told = gateway.resident()
         staying = len(connections) // 5
         for writer, _ in connections[staying:]:
