@@ -103,6 +103,8 @@ pub(crate) struct Scene {
     /// How much load.
     pub(crate) knobs: Knobs,
     lateness: Times,
+    /// Messages sent and deliveries that earlier rounds told of.
+    told: (u64, u64),
     phases: Vec<PhaseSpan>,
     stage: Stage,
     mint: Option<Arc<crate::mint::Mint>>,
@@ -141,6 +143,7 @@ impl Scene {
             watch,
             steps: Vec::new(),
             lateness: Times::new(),
+            told: (0, 0),
             phases: Vec::new(),
             knobs: knobs.clone(),
             stage: stage.clone(),
@@ -362,7 +365,10 @@ impl Scene {
         let mut book = self.watch.book();
         sums.times = std::mem::replace(&mut book.times, Window::new());
         sums.samples = std::mem::take(&mut book.samples);
-        sums.counts = sums::counts_between(&self.marks);
+        let sent = self.hall.sent.load(Ordering::Relaxed);
+        let delivered = self.lanes.iter().map(|lane| lane.deliveries()).sum();
+        let before = std::mem::replace(&mut self.told, (sent, delivered));
+        (sums.counts.sent, sums.counts.delivered) = (sent - before.0, delivered - before.1);
         sums.counts.connections = book.connections.max(self.marks.connected);
         sums.server.rss_peak_bytes = Some(std::mem::take(&mut book.rss_peak)).filter(|peak| *peak > 0);
         sums.generator.rss_peak_bytes = Some(std::mem::take(&mut book.own_rss_peak)).filter(|peak| *peak > 0);

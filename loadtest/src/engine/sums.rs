@@ -152,12 +152,6 @@ pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Pa
     all
 }
 
-/// What left and what came from the beginning of measuring to the end of the drain.
-pub(crate) fn counts_between(marks: &Marks) -> Counts {
-    let (Some(from), Some(to)) = (&marks.running, &marks.drained) else { return Counts::default() };
-    Counts { sent: to.sent - from.sent, delivered: to.delivered - from.delivered, ..Counts::default() }
-}
-
 /// What the gateway cost between the marks.
 pub(crate) fn server_cost(marks: &Marks, cores: f64) -> Cost {
     let mut cost = Cost { cores: Some(cores), ..Cost::default() };
