@@ -17,7 +17,7 @@ CHAOS_CARGO ?= --release
 LOAD ?= --profile smoke
 
 .PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies api readme k8s
-.PHONY: load bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: load bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -30,6 +30,7 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
+	$(MAKE) --no-print-directory scaling
 	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 	$(MAKE) --no-print-directory sdk
@@ -97,7 +98,10 @@ readme: ## runs what README.md says to type, and looks that the pages name nothi
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
-bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
+bench: bench-hub bench-redis bench-idle ## what a delivery costs a node, and the gateway Redis: measured, printed as tables, judged by nobody
+
+bench-hub: ## nanoseconds of a delivery by how many listen, of a message on memory, and of each piece
+	cargo bench --locked --bench hub
 
 # Redis is what is measured, so our own side need not be optimised.
 bench-redis: ## microseconds of Redis a message, beside the bare commands
@@ -120,6 +124,15 @@ bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in tu
 bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
+
+bench-costs: ## what the model of docs/SCALING.md reckons with: arrivals, idle sockets, two nodes, Redis; on loopback, some three minutes
+	scripts/install-test-deps.sh
+	cargo build --locked --release
+	scripts/costs.py
+
+scaling: ## docs/SCALING.md has the tables that scripts/scaling.py computes (part of `make test`)
+	scripts/install-test-deps.sh
+	scripts/scaling.py --check
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
