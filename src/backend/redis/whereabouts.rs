@@ -44,7 +44,22 @@ impl Whereabouts {
             Topology::Sentinel { hosts, master } => {
                 Place::Told(Sentinels::new(&target, hosts, master, meters)?)
             }
+            // Whoever asks for no slot in particular is served by any node.
+            Topology::Cluster(seeds) => {
+                let seed =
+                    seeds.first().ok_or((redis::ErrorKind::InvalidClientConfig, "no node is named"))?;
+                Place::Fixed(Dial::new(&target, seed)?)
+            }
         };
+        Ok(Self { target, place })
+    }
+
+    /// That of a primary of a cluster.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn at(target: RedisTarget, address: &Address) -> Result<Self, RedisError> {
+        let place = Place::Fixed(Dial::new(&target, address)?);
         Ok(Self { target, place })
     }
 
