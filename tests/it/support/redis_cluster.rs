@@ -138,6 +138,15 @@ impl RedisCluster {
         panic!("no node of the cluster answers");
     }
 
+    /// Waits until the replica of a primary of the start has its slots.
+    pub async fn replaced(&self, at: usize) {
+        let slot = at * SLOTS / PRIMARIES;
+        wait::until_within(Duration::from_secs(90), "a replica to be promoted", || async {
+            (self.owner_of(slot).await == PRIMARIES + at).then_some(())
+        })
+        .await;
+    }
+
     /// Begins to move a slot: from now on no node runs scripts of keys that are partly missing.
     pub async fn begin_move(&self, slot: usize, from: usize, to: usize) {
         let slot = slot.to_string();
