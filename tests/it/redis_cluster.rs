@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+use crate::support::acl;
 use crate::support::client::TestClient;
 use crate::support::node::Node;
 use crate::support::party::{Guest, Party, answer, assert_contiguous, chat, entries, read_to, say, seq};
 use crate::support::redis_cluster::{PRIMARIES, RedisCluster};
 use crate::support::redis_server::RedisOptions;
+use crate::support::resp::Reply;
 use crate::support::wait;
 
 /// Someone who speaks on one node and someone who listens on another.
@@ -165,4 +167,22 @@ async fn a_node_of_a_cluster_is_no_single_redis() {
     let node = Node::start_unready(&[("REDIS_URL", &url)]).await;
     let line = node.wait_log("redis cannot be used").await;
     assert_eq!(line["error"], "it is a node of a cluster: give its address as redis-cluster://", "{line}");
+}
+
+#[tokio::test]
+async fn a_cluster_behind_tls_and_a_user_with_few_rights() {
+    // The page's line, and the one command that it names beside it.
+    let user = format!("{} +cluster|nodes", acl::line());
+    let options = RedisOptions { tls: true, extra: vec![user], ..RedisOptions::durable() };
+    let cluster = RedisCluster::start_with(options, false).await;
+    let url = cluster.url().replace("://", &format!("://{}:{}@", acl::USER, acl::PASSWORD));
+    let ca = cluster.servers[0].ca_file();
+    let node = Node::start(&[("REDIS_URL", &url), ("REDIS_CA_FILE", &ca)]).await;
+    let party = Party::found(&node, 10).await;
+    say(&mut party.seat(&node, &party.host()).await.0, 1, "sealed").await;
+    for server in &cluster.servers {
+        assert_eq!(server.ask(&["ACL", "LOG"]).await, Reply::Array(Vec::new()), "nothing was denied");
+        let clients = server.cli(&["CLIENT", "LIST", "TYPE", "pubsub"]).await;
+        assert!(clients.contains(&format!("laddr=127.0.0.1:{}", server.tls_port())), "{clients}");
+    }
 }

@@ -22,6 +22,7 @@ pub struct RedisCluster {
     /// The servers.
     pub servers: Vec<RedisServer>,
     ids: Vec<String>,
+    tls: bool,
 }
 
 impl RedisCluster {
@@ -34,13 +35,17 @@ impl RedisCluster {
     pub async fn start_with(options: RedisOptions, replicas: bool) -> RedisCluster {
         let count = if replicas { 2 * PRIMARIES } else { PRIMARIES };
         let ids: Vec<String> = (0..count).map(|at| format!("{:040x}", at + 1)).collect();
+        // Of clients, of the bus, of clients with TLS.
         let mut ports = Vec::new();
-        while ports.len() < 2 * count {
+        while ports.len() < 3 * count {
             let port = free_port();
             if !ports.contains(&port) {
                 ports.push(port);
             }
         }
+        // Where clients find each, and its bus.
+        let clients = if options.tls { &ports[2 * count..] } else { &ports[..count] };
+        let places: Vec<(u16, u16)> = clients.iter().copied().zip(ports[count..].iter().copied()).collect();
         let mut servers = Vec::new();
         for at in 0..count {
             let extra = vec![
@@ -50,15 +55,18 @@ impl RedisCluster {
                 "cluster-replica-validity-factor 0".to_owned(),
                 "repl-diskless-sync no".to_owned(),
             ];
+            let extra =
+                if options.tls { [extra, vec!["tls-cluster yes".to_owned()]].concat() } else { extra };
             let options = RedisOptions {
                 extra: [options.extra.clone(), extra].concat(),
                 at: Some(ports[at]),
-                files: vec![("nodes.conf".to_owned(), nodes_conf(at, &ids, &ports))],
+                tls_at: Some(ports[2 * count + at]),
+                files: vec![("nodes.conf".to_owned(), nodes_conf(at, &ids, &places))],
                 ..options.clone()
             };
             servers.push(RedisServer::start_with(options).await);
         }
-        let cluster = RedisCluster { servers, ids };
+        let cluster = RedisCluster { servers, ids, tls: options.tls };
         for at in 0..count {
             cluster.serves(at).await;
         }
@@ -72,13 +80,11 @@ impl RedisCluster {
 
     /// The value for `REDIS_URL`.
     pub fn url(&self) -> String {
-        let hosts: Vec<String> = self
-            .servers
-            .iter()
-            .take(PRIMARIES)
-            .map(|server| format!("127.0.0.1:{}", server.port()))
-            .collect();
-        format!("redis-cluster://{}", hosts.join(","))
+        let scheme = if self.tls { "rediss-cluster" } else { "redis-cluster" };
+        let port = |server: &RedisServer| if self.tls { server.tls_port() } else { server.port() };
+        let primaries = self.servers.iter().take(PRIMARIES);
+        let hosts: Vec<String> = primaries.map(|server| format!("127.0.0.1:{}", port(server))).collect();
+        format!("{scheme}://{}", hosts.join(","))
     }
 
     /// Waits until a node says that all slots are served.
@@ -209,12 +215,13 @@ fn holds(range: &str, slot: usize) -> bool {
 }
 
 /// What node `me` knows at its start: everybody, and who has which third of the slots.
-fn nodes_conf(me: usize, ids: &[String], ports: &[u16]) -> String {
+fn nodes_conf(me: usize, ids: &[String], places: &[(u16, u16)]) -> String {
     let count = ids.len();
     let mut text = String::new();
     for at in 0..count {
         let myself = if at == me { "myself," } else { "" };
-        let place = format!("127.0.0.1:{}@{}", ports[at], ports[count + at]);
+        let (client, bus) = places[at];
+        let place = format!("127.0.0.1:{client}@{bus}");
         if at < PRIMARIES {
             let (first, end) = (at * SLOTS / PRIMARIES, (at + 1) * SLOTS / PRIMARIES);
             text.push_str(&format!(

@@ -37,6 +37,8 @@ pub struct RedisOptions {
     pub tls: bool,
     /// Its port; any free one otherwise.
     pub at: Option<u16>,
+    /// The same for its port with TLS.
+    pub tls_at: Option<u16>,
     /// Files that lie in its directory before it starts, by name.
     pub files: Vec<(String, String)>,
 }
@@ -50,6 +52,7 @@ impl Default for RedisOptions {
             ahead_s: 0,
             tls: false,
             at: None,
+            tls_at: None,
             files: Vec::new(),
         }
     }
@@ -91,7 +94,9 @@ impl RedisServer {
         // Between our look at a port and Redis' bind another test may take it: then it exits, and we look again.
         for _ in 0..20 {
             server.port = server.options.at.unwrap_or_else(free_port);
-            server.tls_port = server.options.tls.then(|| free_port_but(server.port));
+            let tls_at = server.options.tls_at;
+            server.tls_port =
+                server.options.tls.then(|| tls_at.unwrap_or_else(|| free_port_but(server.port)));
             server.launch();
             if server.answers_or_ends().await {
                 return server;
