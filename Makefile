@@ -16,8 +16,8 @@ CHAOS_CARGO ?= --release
 # Of `make load`: words of the command line, as `loadtest help` tells them.
 LOAD ?= --profile smoke
 
-.PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies k8s
-.PHONY: load bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies api readme k8s
+.PHONY: load bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -30,6 +30,7 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
 	cargo test --locked --workspace
+	$(MAKE) --no-print-directory scaling
 	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 	$(MAKE) --no-print-directory sdk
@@ -85,10 +86,22 @@ proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped fi
 	cargo build --locked
 	scripts/proxies.sh
 
+api: ## AsyncAPI and OpenAPI documents against their own rules, the golden frames and a running gateway (schemathesis)
+	cargo build --locked
+	tests/api/run.sh
+
+readme: ## runs what README.md says to type, and looks that the pages name nothing that is not there
+	scripts/install-test-deps.sh
+	cargo build --locked
+	tests/readme/run.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
-bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
+bench: bench-hub bench-redis bench-idle ## what a delivery costs a node, and the gateway Redis: measured, printed as tables, judged by nobody
+
+bench-hub: ## nanoseconds of a delivery by how many listen, of a message on memory, and of each piece
+	cargo bench --locked --bench hub
 
 # Redis is what is measured, so our own side need not be optimised.
 bench-redis: ## microseconds of Redis a message, beside the bare commands
@@ -111,6 +124,15 @@ bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in tu
 bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
+
+bench-costs: ## what the model of docs/SCALING.md reckons with: arrivals, idle sockets, two nodes, Redis; on loopback, some three minutes
+	scripts/install-test-deps.sh
+	cargo build --locked --release
+	scripts/costs.py
+
+scaling: ## docs/SCALING.md has the tables that scripts/scaling.py computes (part of `make test`)
+	scripts/install-test-deps.sh
+	scripts/scaling.py --check
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -145,3 +167,5 @@ ci-steps:
 	$(MAKE) --no-print-directory image-test
 	$(MAKE) --no-print-directory restore-drill
 	$(MAKE) --no-print-directory proxies
+	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory readme
