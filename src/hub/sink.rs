@@ -1,9 +1,9 @@
 //! Where a listener's bytes go: a raw socket, or the body of a server-sent event stream. The two are treated alike.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -15,7 +15,7 @@ use crate::protocol::framing::Framing;
 #[derive(Debug)]
 pub enum Sink {
     /// The socket itself: the hot path. With the peer's window, if it takes compressed messages.
-    Socket(Arc<TcpStream>, Option<Window>),
+    Socket(TcpStream, Option<Window>),
     /// A response body that somebody else writes.
     Stream(mpsc::Sender<Bytes>),
 }
@@ -59,10 +59,7 @@ impl Sink {
     /// The peer is gone.
     pub fn try_write(&self, bytes: &Bytes) -> io::Result<usize> {
         match self {
-            Self::Socket(socket, _) => match socket.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                other => other,
-            },
+            Self::Socket(socket, _) => send(socket, bytes),
             Self::Stream(body) => try_send(body, bytes),
         }
     }
@@ -78,6 +75,20 @@ impl Sink {
                 body.reserve().await.map(drop).map_err(|_| io::ErrorKind::BrokenPipe.into())
             }
         }
+    }
+}
+
+/// Writes to the kernel without asking the runtime whether it may: what the runtime knows of a socket lies far away in memory, and a
+/// healthy one takes the bytes anyway. One that does not is asked again by way of the runtime, which then knows to wait for it.
+fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let sent = match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => socket.try_write(bytes),
+        Err(error) => Err(error.into()),
+        Ok(count) => Ok(count),
+    };
+    match sent {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
     }
 }
 

@@ -75,26 +75,25 @@ impl Echo {
 }
 
 struct Connection {
-    socket: Arc<TcpStream>,
     outbox: Arc<Outbox>,
     decoder: Decoder,
 }
 
 impl Connection {
     fn new(socket: TcpStream, window: Option<Window>, (number, terms): (ConnectionId, Arc<Terms>)) -> Self {
-        let socket = Arc::new(socket);
-        let outbox = Outbox::new(number, Sink::Socket(socket.clone(), window), terms);
+        let outbox = Outbox::new(number, Sink::Socket(socket, window), terms);
         let rules = Rules {
             message_bytes: MESSAGE_BYTES,
             fragments: FRAGMENTS,
             deflate: window.is_some(),
             binary: true,
         };
-        Self { socket, outbox, decoder: Decoder::with(rules) }
+        Self { outbox, decoder: Decoder::with(rules) }
     }
 
     async fn serve(mut self, mut first: Vec<u8>) {
         let outbox = self.outbox.clone();
+        let socket = outbox.socket().expect("it was made over one");
         if let Err(violation) = self.decoder.feed(&mut first, |event| answer(&outbox, &event)) {
             outbox.finish(Closing::Ours(closing::of(violation)));
         }
@@ -105,18 +104,18 @@ impl Connection {
             }
             let moved = tokio::select! {
                 ready = outbox.writable(), if todo.queued => ready.and_then(|()| outbox.drain()).map(drop),
-                ready = self.socket.readable() => ready.map(|()| self.read()),
+                ready = socket.readable() => ready.map(|()| self.read(socket)),
             };
             if moved.is_err() {
                 break Closing::PeerLost;
             }
         };
-        closing::say_goodbye(&self.socket, &outbox, &mut self.decoder, closing).await;
+        closing::say_goodbye(socket, &outbox, &mut self.decoder, closing).await;
     }
 
-    fn read(&mut self) {
+    fn read(&mut self, socket: &TcpStream) {
         let outbox = &self.outbox;
-        match socket::read(&self.socket, &mut self.decoder, |event| answer(outbox, &event)) {
+        match socket::read(socket, &mut self.decoder, |event| answer(outbox, &event)) {
             Ok(Read::Bytes(_)) => {}
             Ok(Read::End) | Err(_) => outbox.finish(Closing::PeerLost),
             Ok(Read::Violation(violation)) => outbox.finish(Closing::Ours(closing::of(violation))),

@@ -56,9 +56,16 @@ impl Out {
 /// # Errors
 /// Nobody reads it to its end.
 pub(crate) fn say(run: &Run, json: bool) -> anyhow::Result<()> {
-    let report = if json { serde_json::to_string(run)? + "\n" } else { text::text(run) };
+    print(&if json { serde_json::to_string(run)? + "\n" } else { text::text(run) })
+}
+
+/// Says something on stdout.
+///
+/// # Errors
+/// Nobody reads it to its end.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(report.as_bytes()).and_then(|()| stdout.flush()).context("writing the report")
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("writing the report")
 }
 
 #[cfg(test)]

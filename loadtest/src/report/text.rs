@@ -153,21 +153,33 @@ fn parts(run: &Run) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn steps(run: &Run) -> String {
-    let mut table =
-        Table::new(["step", "deliveries/s", "faults", "p50", "p99", "CPU a delivery", "gateway", "resident"]);
+    let mut table = Table::new([
+        "step",
+        "accepted/s",
+        "resident",
+        "each",
+        "deliveries/s",
+        "faults",
+        "p50",
+        "p99",
+        "CPU a delivery",
+        "gateway",
+    ]);
     for step in &run.total.steps {
         let time = |read: fn(&super::figures::Latency) -> u64| {
             step.deliver.as_ref().map_or("-".to_owned(), |times| amount::micros(read(times) as f64))
         };
         table.row([
             step.name.clone(),
+            step.connects_per_s.map_or("-".to_owned(), amount::rate),
+            step.server_rss_bytes.map_or("-".to_owned(), |rss| amount::bytes(rss as f64)),
+            step.rss_per_connection_bytes.map_or("-".to_owned(), amount::bytes),
             amount::rate(step.deliveries_per_s),
             amount::count(step.faults),
             time(|times| times.p50_us),
             time(|times| times.p99_us),
             step.cpu_per_delivery_us.map_or("-".to_owned(), amount::micros),
             step.server_cpu.map_or("-".to_owned(), amount::cores),
-            step.server_rss_bytes.map_or("-".to_owned(), |rss| amount::bytes(rss as f64)),
         ]);
     }
     if table.is_empty() { String::new() } else { table.to_string() }

@@ -86,9 +86,10 @@ impl SlotMap {
         });
         let at = u16::try_from(at).unwrap_or(u16::MAX);
         for (first, last) in claim.ranges {
-            for slot in usize::from(first)..=usize::from(last) {
-                if epochs[slot].is_none_or(|epoch| epoch < claim.epoch) {
-                    (epochs[slot], self.owners[slot]) = (Some(claim.epoch), Some(at));
+            let slots = usize::from(first)..=usize::from(last);
+            for (epoch, owner) in epochs[slots.clone()].iter_mut().zip(&mut self.owners[slots]) {
+                if epoch.is_none_or(|epoch| epoch < claim.epoch) {
+                    (*epoch, *owner) = (Some(claim.epoch), Some(at));
                 }
             }
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use counts::{Closes, Counts};
+pub(crate) use counts::Counts;
 pub(crate) use latency::{Latencies, Latency};
 pub(crate) use place::{Host, Server};
 pub(crate) use series::{Cost, PhaseSpan, Sample, Step};

@@ -1,12 +1,13 @@
 //! The decoder, by subject: the wrong frames of the bad-input matrix, compressed messages, what conformance suites ask, memory and
 //! borrowing, pauses. Here is what all of them say it with: frames to send, and what was heard.
 
+mod conformance;
 mod deflate;
 mod memory;
 mod pauses;
 mod rows;
 
-use super::{Decoder, Event, Flow, MAX_FRAGMENTS, Violation};
+use super::{Decoder, Event, Flow, MAX_FRAGMENTS, Rules, Violation};
 
 /// The limit of an authenticated connection.
 pub(super) const LIMIT: usize = 64 * 1024;
