@@ -25,7 +25,6 @@ use watchparty::model::id::{NodeId, SessionId};
 use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 use crate::support::acl;
 use crate::support::certificates::Certificates;
-use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::pair::Pair;
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_server::{RedisOptions, RedisServer};
@@ -44,9 +43,9 @@ pub(crate) async fn start_aging() -> Harness {
 
 /// A harness on a primary and its replica.
 pub(crate) async fn start_replicated() -> Harness {
-    let Pair { primary, replica, stream, way: _ } = Pair::start().await;
-    let target = RedisTarget::plain("127.0.0.1", primary.port());
-    let servers = Servers::Copied { primary, _replica: replica, _stream: stream };
+    let pair = Box::new(Pair::start().await);
+    let target = RedisTarget::plain("127.0.0.1", pair.primary.port());
+    let servers = Servers::Copied(pair);
     on(OnRedis { durability: Some(Durability::Replicated), ..OnRedis::at(target, servers) }).await
 }
 
@@ -108,11 +107,7 @@ async fn on(redis: OnRedis) -> Harness {
 enum Servers {
     Alone(RedisServer),
     /// With what acks wait for, and its way to the primary.
-    Copied {
-        primary: RedisServer,
-        _replica: RedisServer,
-        _stream: ChaosProxy,
-    },
+    Copied(Box<Pair>),
     Watched(Sentinels),
     Clustered(Arc<Shared>, Mutex<Turn>),
 }
@@ -135,7 +130,7 @@ impl Servers {
     async fn primary(&self, session: SessionId) -> &RedisServer {
         match self {
             Self::Alone(server) => server,
-            Self::Copied { primary, .. } => primary,
+            Self::Copied(pair) => &pair.primary,
             Self::Watched(sentinels) => &sentinels.servers[0].server,
             Self::Clustered(shared, turn) => {
                 let mut turn = turn.lock().await;
@@ -153,7 +148,7 @@ impl Servers {
     async fn keys_without_ttl(&self) -> Vec<String> {
         match self {
             Self::Alone(server) => server.keys_without_ttl().await,
-            Self::Copied { primary, .. } => primary.keys_without_ttl().await,
+            Self::Copied(pair) => pair.primary.keys_without_ttl().await,
             Self::Watched(sentinels) => sentinels.servers[0].server.keys_without_ttl().await,
             Self::Clustered(shared, _) => shared.cluster.keys_without_ttl().await,
         }
