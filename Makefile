@@ -29,7 +29,7 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 	$(MAKE) --no-print-directory scaling
 	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
