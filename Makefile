@@ -13,8 +13,11 @@ CHAOS_MIX ?=
 CHAOS_KEEP ?=
 CHAOS_CARGO ?= --release
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
-.PHONY: bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
+# Of `make load`: words of the command line, as `loadtest help` tells them.
+LOAD ?= --profile smoke
+
+.PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies api readme k8s
+.PHONY: load bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -56,6 +59,9 @@ clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against 
 	cargo build --locked
 	tests/clients/run.sh
 
+conformance: ## the Autobahn test suite against our socket layer, an hour (CASES="6.* 7.*" for some); skipped, loudly, without a Python 2.7
+	scripts/autobahn.sh $(CASES)
+
 sdk: ## the JavaScript SDK: its types, its tests under Node (some against a running gateway), its package and its size
 	scripts/install-test-deps.sh
 	cargo build --locked
@@ -80,6 +86,15 @@ proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped fi
 	cargo build --locked
 	scripts/proxies.sh
 
+api: ## AsyncAPI and OpenAPI documents against their own rules, the golden frames and a running gateway (schemathesis)
+	cargo build --locked
+	tests/api/run.sh
+
+readme: ## runs what README.md says to type, and looks that the pages name nothing that is not there
+	scripts/install-test-deps.sh
+	cargo build --locked
+	tests/readme/run.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
@@ -98,6 +113,10 @@ bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECON
 	cargo bench --locked --profile dev --bench redis_idle
 
 # One build of both, so that they share what they depend on; the generator starts the gateway that lies beside it.
+load: ## makes load and judges what came of it; unless told otherwise a verdict in a quarter of a minute (LOAD="rooms --duration 1m")
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest $(LOAD)
+
 bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
@@ -124,6 +143,7 @@ fmt: ## formats the code
 clippy: ## lints, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --features sabotage --bins --test chaos -- -D warnings
+	cargo clippy --locked --features conformance --example echo -- -D warnings
 
 tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy
@@ -147,3 +167,5 @@ ci-steps:
 	$(MAKE) --no-print-directory image-test
 	$(MAKE) --no-print-directory restore-drill
 	$(MAKE) --no-print-directory proxies
+	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory readme

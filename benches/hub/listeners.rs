@@ -83,7 +83,7 @@ impl Listener {
             true => End::Watched(tokio::net::TcpStream::from_std(far).expect("a runtime's socket")),
             false => End::Socket(far),
         };
-        Self::new(number, Sink::Socket(Arc::new(near)), end, terms)
+        Self::new(number, Sink::Socket(near, None), end, terms)
     }
 
     fn new(number: u64, sink: Sink, end: End, terms: &Arc<Terms>) -> Self {

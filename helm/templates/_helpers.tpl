@@ -129,9 +129,20 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
-{{- define "watchparty.redisPort" -}}
-{{- $port := regexFind ":[0-9]+(/|$)" (include "watchparty.redisUrl" .) | trimAll ":/" -}}
-{{- default (int64 .Values.networkPolicy.redisPort | toString) $port }}
+{{/* Ports of Redis, one a line: those of the address, and, where sentinels say where the servers are, those of the servers. */}}
+{{- define "watchparty.redisPorts" -}}
+{{- $url := include "watchparty.redisUrl" . -}}
+{{- $sentinel := contains "+sentinel://" $url -}}
+{{- $hosts := regexReplaceAll "^[a-z+-]+://([^/]*).*$" $url "${1}" -}}
+{{- $ports := list -}}
+{{- range compact (splitList "," $hosts) }}
+{{- $port := regexFind ":[0-9]+$" . | trimPrefix ":" -}}
+{{- $ports = append $ports (default (ternary "26379" "6379" $sentinel) $port) }}
+{{- end }}
+{{- if or $sentinel (not $ports) }}
+{{- $ports = append $ports (int64 .Values.networkPolicy.redisPort | toString) }}
+{{- end }}
+{{- join "\n" (uniq $ports) }}
 {{- end }}
 
 {{- define "watchparty.authSecret" -}}

@@ -25,11 +25,11 @@ share one bucket among all visitors, or be cut in the middle of a drain. Each ha
 {{- if contains "@" .Values.redis.url }}
 {{- fail "redis.url must hold no user or password: put the whole address into a Secret under REDIS_URL and name it in redis.existingSecret." }}
 {{- end }}
-{{- if and .Values.redis.caSecret (not (hasPrefix "rediss://" .Values.redis.url)) (not .Values.redis.existingSecret) }}
-{{- fail "redis.caSecret needs TLS: redis.url must start with rediss://." }}
+{{- if and .Values.redis.caSecret (not (hasPrefix "rediss" .Values.redis.url)) (not .Values.redis.existingSecret) }}
+{{- fail "redis.caSecret needs TLS: redis.url must start with rediss." }}
 {{- end }}
-{{- if and .Values.redis.caSecret .Values.redis.url (not (hasPrefix "rediss://" .Values.redis.url)) }}
-{{- fail "redis.caSecret needs TLS: redis.url must start with rediss://." }}
+{{- if and .Values.redis.caSecret .Values.redis.url (not (hasPrefix "rediss" .Values.redis.url)) }}
+{{- fail "redis.caSecret needs TLS: redis.url must start with rediss." }}
 {{- end }}
 {{- $durability := include "watchparty.text" .Values.config.DURABILITY | default "auto" }}
 {{- if and (not (has $durability (list "auto" "memory"))) (not $redis) }}

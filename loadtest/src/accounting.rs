@@ -1,7 +1,9 @@
 //! What one receiver got, exactly: how much is missing, how much came twice, how much out of order, how much was never sent.
 //!
-//! Responsible for two rows of numbers per receiver, the log's `seq` and each author's `n`. Pure, so that its verdicts can be tested; a
-//! load test that miscounts is worse than none. Not responsible for when things came (`histogram`).
+//! Responsible for two kinds of rows of numbers per receiver, the log's `seq` and each author's `n`. Pure, so that its verdicts can be
+//! tested; a load test that miscounts is worse than none. Not responsible for when things came (`histogram`).
+//!
+//! A lost entry shows in both rows, in the log's and in its author's, so of the two sums the larger counts, never both.
 
 use std::collections::BTreeSet;
 
@@ -17,25 +19,41 @@ pub(crate) struct Row {
     pub(crate) reordered: u64,
     /// Came before.
     pub(crate) duplicated: u64,
+    /// Came for the first time.
+    pub(crate) taken: u64,
+    /// Leaps over numbers that had not come.
+    pub(crate) gaps: u64,
 }
 
 impl Row {
     /// A row of which everything up to `from` is the past.
     pub(crate) fn after(from: u64) -> Self {
-        Self { highest: from, holes: BTreeSet::new(), reordered: 0, duplicated: 0 }
+        Self { highest: from, holes: BTreeSet::new(), reordered: 0, duplicated: 0, taken: 0, gaps: 0 }
     }
 
-    /// The next number came.
-    pub(crate) fn take(&mut self, number: u64) {
+    /// The next number came; whether for the first time.
+    pub(crate) fn take(&mut self, number: u64) -> bool {
         if number > self.highest {
-            let room = HOLES_MAX - self.holes.len().min(HOLES_MAX);
-            self.holes.extend((self.highest + 1..number).take(room));
+            if number > self.highest + 1 {
+                self.gaps += 1;
+                let room = HOLES_MAX - self.holes.len().min(HOLES_MAX);
+                self.holes.extend((self.highest + 1..number).take(room));
+            }
             self.highest = number;
         } else if self.holes.remove(&number) {
             self.reordered += 1;
         } else {
             self.duplicated += 1;
+            return false;
         }
+        self.taken += 1;
+        true
+    }
+
+    /// The row goes on after `from`, and what is missing until there was told to be.
+    pub(crate) fn leap(&mut self, from: u64) {
+        self.holes.clear();
+        self.highest = from;
     }
 
     /// The highest number that came.
@@ -54,7 +72,7 @@ impl Row {
     }
 }
 
-/// What all receivers together did not get right. All zero is the promise kept.
+/// What receivers did not get right. All zero is the promise kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
     /// Acked and never received.
@@ -77,6 +95,26 @@ impl Faults {
         self.reordered += row.reordered;
         self.phantom += row.phantom(last);
     }
+
+    /// Adds what another receiver found.
+    pub(crate) fn sum(&mut self, other: Self) {
+        self.missing += other.missing;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.phantom += other.phantom;
+        self.resets += other.resets;
+    }
+
+    /// Of two looks at the same receiver, the worse of each.
+    pub(crate) fn or_worse(self, other: Self) -> Self {
+        Self {
+            missing: self.missing.max(other.missing),
+            duplicated: self.duplicated.max(other.duplicated),
+            reordered: self.reordered.max(other.reordered),
+            phantom: self.phantom.max(other.phantom),
+            resets: self.resets.max(other.resets),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +123,9 @@ mod tests {
 
     fn faults(from: u64, numbers: &[u64], last: u64) -> Faults {
         let mut row = Row::after(from);
-        numbers.iter().for_each(|number| row.take(*number));
+        numbers.iter().for_each(|number| {
+            row.take(*number);
+        });
         let mut faults = Faults::default();
         faults.add(&row, last);
         faults
@@ -112,8 +152,28 @@ mod tests {
     #[test]
     fn a_leap_does_not_fill_memory() {
         let mut row = Row::after(0);
-        row.take(u64::MAX / 2);
-        assert_eq!(row.holes.len(), HOLES_MAX);
+        assert!(row.take(u64::MAX / 2));
+        assert_eq!((row.holes.len(), row.gaps), (HOLES_MAX, 1));
+    }
+
+    #[test]
+    fn a_told_leap_is_no_loss() {
+        let mut row = Row::after(0);
+        row.take(3);
+        row.leap(10);
+        assert!(row.take(11) && !row.take(11));
+        assert_eq!((row.missing(11), row.duplicated, row.taken, row.gaps), (0, 1, 2, 1));
+    }
+
+    #[test]
+    fn of_two_looks_the_worse_counts_and_sums_add() {
+        let one = Faults { missing: 2, duplicated: 1, ..Faults::default() };
+        let other = Faults { missing: 1, reordered: 4, ..Faults::default() };
+        let worse = Faults { missing: 2, duplicated: 1, reordered: 4, ..Faults::default() };
+        assert_eq!(one.or_worse(other), worse);
+        let mut sum = one;
+        sum.sum(other);
+        assert_eq!(sum, Faults { missing: 3, duplicated: 1, reordered: 4, ..Faults::default() });
     }
 
     #[test]

@@ -1,8 +1,6 @@
-//! WebSocket frames as this client needs them (RFC 6455, 5.2): server frames taken off a buffer, client frames made.
+//! WebSocket frames as this client needs them (RFC 6455, 5.2): server frames cut from bytes, client frames made.
 //!
 //! Pure. Not a library: the gateway sends whole, unmasked frames of text and control, and anything else is an error worth stopping for.
-
-use bytes::{Buf as _, Bytes, BytesMut};
 
 /// What a server frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,18 +58,33 @@ pub(crate) fn header(bytes: &[u8]) -> anyhow::Result<Option<Header>> {
     Ok(Some(Header { kind, head, length: usize::try_from(length)? }))
 }
 
-/// Takes the first whole frame off the buffer; `None` while it is not all there.
-///
-/// # Errors
-/// A frame that this gateway never sends.
-pub(crate) fn take(buffer: &mut BytesMut) -> anyhow::Result<Option<(Kind, Bytes)>> {
-    let Some(Header { kind, head, length }) = header(buffer)? else { return Ok(None) };
-    if buffer.len() < head + length {
-        buffer.reserve(head + length - buffer.len());
-        return Ok(None);
+/// Whole frames at the head of some bytes, one after the other; what is left over is the beginning of one.
+#[derive(Debug)]
+pub(crate) struct Frames<'b> {
+    bytes: &'b [u8],
+}
+
+impl<'b> Frames<'b> {
+    /// Those in these bytes.
+    pub(crate) fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes }
     }
-    buffer.advance(head);
-    Ok(Some((kind, buffer.split_to(length).freeze())))
+
+    /// The next whole frame; none while it is not all there.
+    ///
+    /// # Errors
+    /// A frame that this gateway never sends.
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<(Kind, &'b [u8])>> {
+        let Some(Header { kind, head, length }) = header(self.bytes)? else { return Ok(None) };
+        let Some(payload) = self.bytes.get(head..head + length) else { return Ok(None) };
+        self.bytes = &self.bytes[head + length..];
+        Ok(Some((kind, payload)))
+    }
+
+    /// What no whole frame was made of yet.
+    pub(crate) fn rest(&self) -> &'b [u8] {
+        self.bytes
+    }
 }
 
 /// Appends a client frame. The mask is nothing, which is a mask: it keeps masking off the generator's bill.
@@ -108,12 +121,17 @@ fn put_length(length: usize, masked: u8, out: &mut Vec<u8>) {
     }
 }
 
+/// The code in a close frame's payload; 1005 for none (RFC 6455, 7.1.5).
+pub(crate) fn close_code(payload: &[u8]) -> u16 {
+    payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_taken_whole_however_they_arrive() {
+    fn frames_are_cut_whole_however_they_arrive() {
         for length in [0usize, 1, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
             let mut wire = Vec::new();
@@ -122,21 +140,29 @@ mod tests {
             wire[1] &= 0x7f;
             let head = wire.len() - length - 4;
             wire.drain(head..head + 4);
-            let mut buffer = BytesMut::new();
-            let (last, most) = wire.split_last().expect("at least two bytes");
-            buffer.extend_from_slice(most);
-            assert_eq!(take(&mut buffer).expect("sound"), None, "{length}");
-            buffer.extend_from_slice(&[*last, 0x89]);
-            let (kind, got) = take(&mut buffer).expect("sound").expect("whole");
-            assert_eq!((kind, &got[..]), (Kind::Text, &payload[..]));
-            assert_eq!(&buffer[..], [0x89]);
+            let (_, most) = wire.split_last().expect("at least two bytes");
+            let mut frames = Frames::new(most);
+            assert_eq!(frames.next().expect("sound"), None, "{length}");
+            assert_eq!(frames.rest(), most);
+            wire.push(0x89);
+            let mut frames = Frames::new(&wire);
+            let (kind, got) = frames.next().expect("sound").expect("whole");
+            assert_eq!((kind, got), (Kind::Text, &payload[..]));
+            assert_eq!(frames.next().expect("sound"), None);
+            assert_eq!(frames.rest(), [0x89]);
         }
     }
 
     #[test]
     fn what_this_gateway_never_sends_is_an_error() {
         for wire in [&[0x82, 0][..], &[0x01, 0], &[0x81, 0x80], &[0xc1, 0]] {
-            assert!(take(&mut BytesMut::from(wire)).is_err(), "{wire:?}");
+            assert!(Frames::new(wire).next().is_err(), "{wire:?}");
         }
+    }
+
+    #[test]
+    fn a_close_tells_its_code() {
+        assert_eq!(close_code(&[0x11, 0x38, b'x']), 4408);
+        assert_eq!(close_code(&[]), 1005);
     }
 }

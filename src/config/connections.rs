@@ -45,7 +45,7 @@ pub(super) const DEFLATE: Setting = Setting::open(
     "DEFLATE",
     Preset::Text("true"),
     Form::Flag,
-    "Read, but without effect yet: will compress entries of 1 KiB or more, once each, for sockets that accept it.",
+    "Compresses messages of 1 KiB or more for sockets that accept it, entries once each, and lets them compress theirs.",
 );
 
 pub(super) const SETTINGS: &[&Setting] = &[

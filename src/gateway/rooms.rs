@@ -182,7 +182,7 @@ impl Gateway {
 
         let recovery = recover(&joined.snapshot.history, resume);
         self.parts.metrics.fan_out.recoveries.get(recovery.result).increment(1);
-        let speaks = outbox.framing() == Framing::WebSocket;
+        let speaks = outbox.framing() != Framing::EventStream;
         let since = joined.snapshot.history.head;
         {
             let mut watch = stay.0.watch();

@@ -59,6 +59,7 @@ fn web_routes() -> Router<Edge> {
     Router::new()
         .route("/", get(web::start))
         .route("/s/{id}", get(web::share))
+        .route("/docs", get(web::api))
         .route("/web/{*file}", get(web::file))
         .route("/sdk/{*module}", get(sdk::module))
 }

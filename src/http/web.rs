@@ -33,12 +33,13 @@ macro_rules! files {
 }
 
 const PAGE: &[u8] = include_bytes!("../../web/index.html");
+const API_PAGE: &[u8] = include_bytes!("../../web/docs.html");
 
 /// Every other file of `web/` by its path.
 const FILES: &[(&str, &[u8])] = files! {
     "icon.svg" "media/sample.webm"
-    "css/call.css" "css/chat.css" "css/doors.css" "css/film.css" "css/forms.css" "css/hud.css" "css/people.css" "css/room.css" "css/theme.css"
-    "js/api.js" "js/banners.js" "js/call.js" "js/chat.js" "js/controls.js" "js/doors.js" "js/elements.js" "js/film.js" "js/histogram.js" "js/hud.js"
+    "css/call.css" "css/chat.css" "css/docs.css" "css/doors.css" "css/film.css" "css/forms.css" "css/hud.css" "css/people.css" "css/room.css" "css/theme.css"
+    "js/api.js" "js/banners.js" "js/call.js" "js/chat.js" "js/controls.js" "js/docs.js" "js/doors.js" "js/elements.js" "js/film.js" "js/histogram.js" "js/hud.js"
     "js/invite.js" "js/keys.js" "js/light.js" "js/link.js" "js/main.js" "js/mark.js" "js/mesh.js" "js/names.js" "js/network.js" "js/over.js" "js/people.js"
     "js/qr.js" "js/reactions.js" "js/room.js" "js/seats.js" "js/settings.js" "js/story.js" "js/theme.js" "js/tiles.js" "js/timeline.js"
     "js/waiting.js" "js/words.js"
@@ -46,12 +47,17 @@ const FILES: &[(&str, &[u8])] = files! {
 
 /// `GET /`
 pub async fn start() -> Response {
-    page()
+    page(PAGE)
+}
+
+/// `GET /docs`: `/openapi.json` for people.
+pub async fn api() -> Response {
+    page(API_PAGE)
 }
 
 /// `GET /s/{id}`: where a share link leads.
 pub async fn share(InPath(_): InPath) -> Response {
-    page()
+    page(PAGE)
 }
 
 /// `GET /web/{*file}`: in pieces where a browser asks for one, as it cannot seek in a film otherwise.
@@ -79,9 +85,9 @@ pub async fn file(segments: RawPathParams, headers: HeaderMap) -> Result<Respons
     })
 }
 
-fn page() -> Response {
+fn page(page: &'static [u8]) -> Response {
     let html = HeaderValue::from_static("text/html; charset=utf-8");
-    ([(CONTENT_TYPE, html), (CONTENT_SECURITY_POLICY, POLICY)], PAGE).into_response()
+    ([(CONTENT_TYPE, html), (CONTENT_SECURITY_POLICY, POLICY)], page).into_response()
 }
 
 fn text(value: &str) -> HeaderValue {
@@ -125,7 +131,7 @@ mod tests {
     fn every_file_of_the_folder_is_served_as_what_it_is() {
         let mut there = BTreeSet::new();
         collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("web"), "", &mut there);
-        assert!(there.remove("index.html"));
+        assert!(there.remove("index.html") && there.remove("docs.html"));
         let served: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(served, there);
         for name in &served {
@@ -134,17 +140,23 @@ mod tests {
     }
 
     #[test]
-    fn what_it_asks_for_is_there_and_nothing_in_it_is_inline() {
-        let html = std::str::from_utf8(PAGE).unwrap();
-        for quoted in html.split('"').filter(|text| text.starts_with("/web/")) {
-            let name = &quoted["/web/".len()..];
-            assert!(FILES.iter().any(|(known, _)| *known == name), "{name}");
-        }
-        for inline in ["<style", " style=", "javascript:", "<script>", " onclick=", " onload=", " onerror="] {
-            assert!(!html.contains(inline), "{inline}");
-        }
-        for foreign in html.split('"').filter(|text| text.starts_with("http")) {
-            assert!(foreign.starts_with("https://…"), "{foreign}");
+    fn what_they_ask_for_is_there_and_nothing_in_them_is_inline() {
+        for page in [PAGE, API_PAGE] {
+            let html = std::str::from_utf8(page).unwrap();
+            let asked: Vec<&str> = html.split('"').filter(|text| text.starts_with("/web/")).collect();
+            assert!(!asked.is_empty());
+            for quoted in asked {
+                let name = &quoted["/web/".len()..];
+                assert!(FILES.iter().any(|(known, _)| *known == name), "{name}");
+            }
+            for inline in
+                ["<style", " style=", "javascript:", "<script>", " onclick=", " onload=", " onerror="]
+            {
+                assert!(!html.contains(inline), "{inline}");
+            }
+            for foreign in html.split('"').filter(|text| text.starts_with("http")) {
+                assert!(foreign.starts_with("https://…"), "{foreign}");
+            }
         }
     }
 

@@ -54,7 +54,7 @@ impl Listeners {
         let mut relayed = Relayed::default();
         for some in self.0.chunks(YIELD_EVERY) {
             match act {
-                Act::Batch(batch) => hand(some, batch),
+                Act::Batch(batch) => hand(some, batch, metrics),
                 Act::Relayed(relay) => {
                     some.iter().for_each(|listener| relayed.pass(relay, listener, metrics))
                 }
@@ -66,16 +66,21 @@ impl Listeners {
 }
 
 /// The hot loop: a write for each healthy listener, and nothing else.
-fn hand(listeners: &[Arc<Outbox>], batch: &Batch) {
-    let mut sent = 0;
+fn hand(listeners: &[Arc<Outbox>], batch: &Batch, metrics: &Metrics) {
+    let (mut sent, mut bytes) = (0, 0);
     for listener in listeners {
-        match batch.runs.get(listener.framing()) {
-            Some(run) => sent += u64::from(listener.deliver(run) == Delivery::Sent),
+        match batch.runs.get(listener.framing()).map(|run| listener.deliver(run)) {
+            Some(Delivery::Sent(written)) => {
+                sent += 1;
+                bytes += written as u64;
+            }
+            Some(Delivery::Skipped | Delivery::Lagging) => {}
             // It came after the run was begun.
             None => listener.lag(),
         }
     }
     batch.sent(sent);
+    metrics.sockets.sent_bytes.increment(bytes);
 }
 
 fn meet(listener: &Outbox, act: &Act) {
@@ -118,7 +123,7 @@ impl Relayed {
         if !listener.seat().is_some_and(|(seat, _)| meant(seat.participant)) {
             return;
         }
-        let framing = listener.framing();
+        let framing = listener.framing_of(relay.frame.len());
         let bytes = self.0[framing as usize].get_or_insert_with(|| {
             let mut out = BytesMut::new();
             framing.encode(relay.event(), None, &relay.frame, &mut out);

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -94,10 +95,25 @@ impl Outbox {
         self.seat.get()
     }
 
+    /// The socket that it writes to, for who reads it; `None` for an event stream.
+    #[must_use]
+    pub fn socket(&self) -> Option<&TcpStream> {
+        match &self.sink {
+            Sink::Socket(socket, _) => Some(socket),
+            Sink::Stream(_) => None,
+        }
+    }
+
     /// How messages are put on its sink.
     #[must_use]
     pub fn framing(&self) -> Framing {
         self.sink.framing()
+    }
+
+    /// How one message of so many bytes is.
+    #[must_use]
+    pub fn framing_of(&self, payload: usize) -> Framing {
+        self.sink.framing_of(payload)
     }
 
     /// The listener has a seat, was greeted, and wants every entry after `cursor`. `head` is where the seat was taken. Once only.
@@ -107,7 +123,7 @@ impl Outbox {
         let bytes = self.frame("welcome", Some(cursor), welcome);
         let mut state = self.lock();
         state.cursor = Some(cursor);
-        self.put_locked(&mut state, bytes);
+        self.put_locked(&mut state, &bytes);
     }
 
     /// Sends one message of its own to this listener.
@@ -123,7 +139,7 @@ impl Outbox {
         if full || state.cursor.is_none() {
             return false;
         }
-        self.put_locked(&mut state, bytes.clone());
+        self.put_locked(&mut state, bytes);
         true
     }
 
@@ -133,7 +149,7 @@ impl Outbox {
         if self.is_full(&state, bytes.len()) {
             return false;
         }
-        self.put_locked(&mut state, bytes.clone());
+        self.put_locked(&mut state, bytes);
         true
     }
 
@@ -145,7 +161,7 @@ impl Outbox {
 
     /// Sends bytes that are framed already.
     pub fn put(&self, bytes: Bytes) {
-        self.put_locked(&mut self.lock(), bytes);
+        self.put_locked(&mut self.lock(), &bytes);
     }
 
     /// Sends a room's next run, if it is this listener's next one too.
@@ -167,18 +183,17 @@ impl Outbox {
             self.wake.notify_one();
             return Delivery::Lagging;
         }
-        if self.is_full(&state, run.bytes.len()) {
+        if self.is_full(&state, self.sink.bytes_of(run).len()) {
             #[cfg(feature = "sabotage")]
             if crate::sabotage::is(crate::sabotage::Break::DropOnFull) {
                 state.cursor = Some(run.end);
-                return Delivery::Sent;
+                return Delivery::Sent(0);
             }
             // Its task waits for the socket and will see the flag once it has drained.
             self.set_lagging(&mut state, true);
             return Delivery::Lagging;
         }
-        self.give(&mut state, run);
-        Delivery::Sent
+        Delivery::Sent(self.give(&mut state, run))
     }
 
     /// Sends a run that was pulled for a listener at `from`. `false`: it is there no more (a reset came between), or about to end.
@@ -187,7 +202,7 @@ impl Outbox {
         if state.cursor != Some(from) || run.first != from.seq.next() || state.closing.is_some() {
             return false;
         }
-        self.give(&mut state, run);
+        self.wrote(self.give(&mut state, run));
         true
     }
 
@@ -207,8 +222,9 @@ impl Outbox {
             return false;
         }
         state.cursor = Some(at);
-        let bytes = self.frame("reset", Some(at), frame);
-        self.put_locked(&mut state, bytes);
+        // Plain for sockets: a whole room gets the same, and compressing it for each would cost most when there is most to do.
+        let bytes = self.framed(self.sink.framing().uncompressed(), "reset", (Some(at), frame));
+        self.put_locked(&mut state, &bytes);
         if let Some((last, closing)) = state.last
             && at.seq >= last
         {
@@ -232,7 +248,7 @@ impl Outbox {
         } else if cursor.seq == at.seq {
             state.cursor = Some(at);
             let bytes = self.frame("status", Some(at), frame);
-            self.put_locked(&mut state, bytes);
+            self.put_locked(&mut state, &bytes);
         }
     }
 
@@ -263,7 +279,7 @@ impl Outbox {
     pub fn seal(&self, last: Bytes) {
         self.terms.metrics.sockets.frames_sent.get(SentKind::Control).increment(1);
         let mut state = self.lock();
-        self.put_locked(&mut state, last);
+        self.put_locked(&mut state, &last);
         state.sealed = true;
     }
 
@@ -376,14 +392,18 @@ impl Outbox {
 
     /// Frames a message. `at`: where its reader stands after it, for what a stream is resumed by; none leaves that as it was.
     fn frame(&self, event: &str, at: Option<Position>, json: &Bytes) -> Bytes {
-        let mut out = BytesMut::with_capacity(json.len() + 16);
-        let framing = self.sink.framing();
+        self.framed(self.sink.framing_of(json.len()), event, (at, json))
+    }
+
+    fn framed(&self, framing: Framing, event: &str, (at, json): (Option<Position>, &Bytes)) -> Bytes {
+        let mut out = BytesMut::new();
         let id = at.filter(|_| framing == Framing::EventStream).map(|at| at.to_string());
         framing.encode(event, id.as_deref(), json, &mut out);
         out.freeze()
     }
 
-    fn give(&self, state: &mut State, run: &Run) {
+    /// Gives a run; how many bytes of it went at once.
+    fn give(&self, state: &mut State, run: &Run) -> usize {
         if let Some(cursor) = state.cursor
             && cursor.epoch != run.begin
             && cursor.epoch != run.end.epoch
@@ -392,16 +412,17 @@ impl Outbox {
             let at = Position { epoch: run.begin, seq: cursor.seq };
             let status = Status::new_epoch(at.epoch, at.seq).encode();
             let bytes = self.frame("status", Some(at), &status);
-            self.put_locked(state, bytes);
+            self.put_locked(state, &bytes);
         }
         state.cursor = Some(run.end);
-        self.put_locked(state, run.bytes.clone());
+        let written = self.push_locked(state, self.sink.bytes_of(run));
         if let Some((last, closing)) = state.last
             && run.end.seq >= last
         {
             state.closing.get_or_insert(closing);
             self.wake.notify_one();
         }
+        written
     }
 
     /// Keeps the flag and the gauge of those who read at their own pace.
@@ -427,32 +448,38 @@ impl Outbox {
         }
     }
 
-    fn put_locked(&self, state: &mut State, mut bytes: Bytes) {
+    fn put_locked(&self, state: &mut State, bytes: &Bytes) {
+        self.wrote(self.push_locked(state, bytes));
+    }
+
+    /// Writes what goes at once and keeps the rest; how many bytes went.
+    fn push_locked(&self, state: &mut State, bytes: &Bytes) -> usize {
         if state.sealed {
-            return;
+            return 0;
         }
+        let mut written = 0;
         if state.queue.is_empty() {
-            match self.sink.try_write(&bytes) {
-                Ok(count) => {
-                    self.wrote(count);
-                    bytes.advance(count);
-                }
+            match self.sink.try_write(bytes) {
+                Ok(count) if count == bytes.len() => return count,
+                Ok(count) => written = count,
                 Err(_) => {
                     state.closing.get_or_insert(Closing::PeerLost);
                     self.wake.notify_one();
-                    return;
+                    return 0;
                 }
-            }
-            if bytes.is_empty() {
-                return;
             }
             self.wake.notify_one();
         }
+        self.keep(state, bytes.slice(written..));
+        written
+    }
+
+    fn keep(&self, state: &mut State, rest: Bytes) {
         state.queued_since.get_or_insert_with(Instant::now);
-        state.queued_bytes += bytes.len();
-        self.terms.held.fetch_add(bytes.len(), Ordering::Relaxed);
-        self.weigh(gauge(bytes.len()));
-        state.queue.push_back(bytes);
+        state.queued_bytes += rest.len();
+        self.terms.held.fetch_add(rest.len(), Ordering::Relaxed);
+        self.weigh(gauge(rest.len()));
+        state.queue.push_back(rest);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

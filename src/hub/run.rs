@@ -1,11 +1,14 @@
 //! Entries as the bytes that listeners are given: encoded once for each framing that anybody on this node listens in, and put one behind
 //! another, so that a batch is one write.
 //!
+//! Whoever listens compressed shares one compressed run too, so an entry is compressed once; without such a listener, never.
+//!
 //! Responsible for the frames and for what a run says of itself. Not responsible for who gets it (`outbox`), nor for when (`shard`).
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::model::entry::{Entry, Epoch, Position, Seq};
+use crate::protocol::deflate::Window;
 use crate::protocol::framing::Framing;
 use crate::protocol::outbound::{self, Status};
 
@@ -19,7 +22,10 @@ pub struct Run {
     /// Its first entry.
     pub first: Seq,
     /// The frames.
-    pub bytes: bytes::Bytes,
+    pub bytes: Bytes,
+    /// The same for a peer with a small window ([`Window::NARROW`] or more), where that is not the same bytes: what was compressed but is
+    /// too long for that window is plain.
+    pub narrow: Option<Bytes>,
 }
 
 /// Encodes entries for one kind of sink, and tells of an epoch where one begins.
@@ -30,6 +36,7 @@ pub struct Encoder {
     at: Position,
     first: Option<Seq>,
     out: BytesMut,
+    narrow: Option<BytesMut>,
     entry: BytesMut,
 }
 
@@ -37,7 +44,8 @@ impl Encoder {
     /// Starts after a position.
     #[must_use]
     pub fn new(framing: Framing, at: Position) -> Self {
-        Self { framing, begin: at.epoch, at, first: None, out: BytesMut::new(), entry: BytesMut::new() }
+        let (out, entry) = (BytesMut::new(), BytesMut::new());
+        Self { framing, begin: at.epoch, at, first: None, out, narrow: None, entry }
     }
 
     /// Encodes entries that follow `at`, each with its epoch; `None` for none.
@@ -52,19 +60,28 @@ impl Encoder {
     pub fn push(&mut self, epoch: Epoch, entry: &Entry) {
         if epoch != self.at.epoch {
             let status = Status::new_epoch(epoch, self.at.seq).encode();
-            let id = self.event_id(Position { epoch, ..self.at });
-            self.framing.encode("status", id.as_deref(), &status, &mut self.out);
+            self.put("status", Position { epoch, ..self.at }, &status);
         }
         self.at = Position { epoch, seq: entry.seq };
         self.first.get_or_insert(entry.seq);
-        self.entry.clear();
-        outbound::put_entry(entry, &mut self.entry);
-        let id = self.event_id(self.at);
-        self.framing.encode(entry.record.kind().as_str(), id.as_deref(), &self.entry, &mut self.out);
+        let mut payload = std::mem::take(&mut self.entry);
+        payload.clear();
+        outbound::put_entry(entry, &mut payload);
+        self.put(entry.record.kind().as_str(), self.at, &payload);
+        self.entry = payload;
     }
 
-    fn event_id(&self, at: Position) -> Option<String> {
-        (self.framing == Framing::EventStream).then(|| at.to_string())
+    /// Puts one frame, after which a reader is at `at`.
+    fn put(&mut self, event: &str, at: Position, payload: &[u8]) {
+        let id = (self.framing == Framing::EventStream).then(|| at.to_string());
+        let before = self.out.len();
+        let compressed = self.framing.encode(event, id.as_deref(), payload, &mut self.out);
+        if compressed && !Window::NARROW.holds(payload.len()) {
+            let narrow = self.narrow.get_or_insert_with(|| BytesMut::from(&self.out[..before]));
+            Framing::WebSocket.encode(event, None, payload, narrow);
+        } else if let Some(narrow) = &mut self.narrow {
+            narrow.extend_from_slice(&self.out[before..]);
+        }
     }
 
     /// Bytes so far.
@@ -82,8 +99,14 @@ impl Encoder {
     /// What was added; `None` for nothing.
     #[must_use]
     pub fn finish(self) -> Option<Run> {
-        let begin = self.begin;
-        self.first.map(|first| Run { begin, end: self.at, first, bytes: self.out.freeze() })
+        let Self { begin, at: end, first, out, narrow, .. } = self;
+        first.map(|first| Run {
+            begin,
+            end,
+            first,
+            bytes: out.freeze(),
+            narrow: narrow.map(BytesMut::freeze),
+        })
     }
 }
 
@@ -139,10 +162,36 @@ mod tests {
     use super::*;
     use crate::model::record::{EntryKind, Record};
     use crate::model::time::ClusterMs;
+    use crate::protocol::deflate;
 
     fn entry(seq: u64) -> Entry {
-        let record = Record::new(EntryKind::Chat, None, None, r#"{"text":"x"}"#);
+        long_entry(seq, 1)
+    }
+
+    fn long_entry(seq: u64, length: usize) -> Entry {
+        let record =
+            Record::new(EntryKind::Chat, None, None, &format!(r#"{{"text":"{}"}}"#, "x".repeat(length)));
         Entry { seq: Seq(seq), ts: ClusterMs(1), record }
+    }
+
+    /// The first bytes of the frames, and their payloads, inflated where they say so.
+    fn read(mut bytes: &[u8]) -> (Vec<u8>, Vec<String>) {
+        let (mut firsts, mut payloads) = (Vec::new(), Vec::new());
+        while let [first, length, rest @ ..] = bytes {
+            let (length, rest) = match *length {
+                126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+                short => (usize::from(short), rest),
+            };
+            let (payload, rest) = rest.split_at(length);
+            let payload = match first & 0x40 {
+                0 => payload.to_vec(),
+                _ => deflate::inflate(payload, 1 << 20).expect("a whole message"),
+            };
+            payloads.push(String::from_utf8(payload).expect("a text"));
+            firsts.push(*first);
+            bytes = rest;
+        }
+        (firsts, payloads)
     }
 
     #[test]
@@ -158,6 +207,35 @@ mod tests {
         let (before, after) = text.split_once(&status).expect("the boundary is there");
         assert!(before.contains(r#""seq":2"#) && after.contains(r#""seq":3"#), "{text}");
         assert_eq!(run.end, Position { epoch: new, seq: Seq(3) });
+    }
+
+    #[test]
+    fn long_entries_are_compressed_and_are_the_same_entries() {
+        let epoch = Epoch::new_random();
+        let before = Position { epoch, seq: Seq(4) };
+        let entries: Vec<_> =
+            [(5, 10), (6, 2000), (7, 10)].map(|(seq, size)| (epoch, long_entry(seq, size))).into();
+        let plain = Encoder::run(Framing::WebSocket, before, &entries).expect("a run");
+        let deflated = Encoder::run(Framing::Deflated, before, &entries).expect("a run");
+        let ((firsts, said), (_, expected)) = (read(&deflated.bytes), read(&plain.bytes));
+        assert_eq!((firsts, said), (vec![0x81, 0xc1, 0x81], expected));
+        assert!(deflated.bytes.len() + 1500 < plain.bytes.len());
+        assert!(deflated.narrow.is_none(), "a window of 4 KiB holds all of it");
+        assert_eq!((deflated.begin, deflated.first, deflated.end), (plain.begin, plain.first, plain.end));
+    }
+
+    #[test]
+    fn who_cannot_look_back_so_far_gets_the_longest_entries_plain() {
+        let epoch = Epoch::new_random();
+        let before = Position { epoch, seq: Seq(4) };
+        let entries: Vec<_> = [(5, 2000), (6, 5000), (7, 2000), (8, 10)]
+            .map(|(seq, size)| (epoch, long_entry(seq, size)))
+            .into();
+        let plain = Encoder::run(Framing::WebSocket, before, &entries).expect("a run");
+        let run = Encoder::run(Framing::Deflated, before, &entries).expect("a run");
+        let (narrow, expected) = (read(run.narrow.as_ref().expect("another run")), read(&plain.bytes).1);
+        assert_eq!(narrow, (vec![0xc1, 0x81, 0xc1, 0x81], expected.clone()));
+        assert_eq!(read(&run.bytes), (vec![0xc1, 0xc1, 0xc1, 0x81], expected));
     }
 
     #[test]

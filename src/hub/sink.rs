@@ -1,19 +1,21 @@
 //! Where a listener's bytes go: a raw socket, or the body of a server-sent event stream. The two are treated alike.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::run::Run;
+use crate::protocol::deflate::Window;
 use crate::protocol::framing::Framing;
 
 /// One of the two.
 #[derive(Debug)]
 pub enum Sink {
-    /// The socket itself: the hot path.
-    Socket(Arc<TcpStream>),
+    /// The socket itself: the hot path. With the peer's window, if it takes compressed messages.
+    Socket(TcpStream, Option<Window>),
     /// A response body that somebody else writes.
     Stream(mpsc::Sender<Bytes>),
 }
@@ -27,8 +29,27 @@ impl Sink {
     #[must_use]
     pub fn framing(&self) -> Framing {
         match self {
-            Self::Socket(_) => Framing::WebSocket,
+            Self::Socket(_, Some(window)) if *window >= Window::NARROW => Framing::Deflated,
+            Self::Socket(..) => Framing::WebSocket,
             Self::Stream(_) => Framing::EventStream,
+        }
+    }
+
+    /// How one message of so many bytes is put on it: plain, if the peer's window is too small for it.
+    #[must_use]
+    pub fn framing_of(&self, payload: usize) -> Framing {
+        match self {
+            Self::Socket(_, Some(window)) if !window.holds(payload) => Framing::WebSocket,
+            _ => self.framing(),
+        }
+    }
+
+    /// What a run in its framing has for it.
+    #[must_use]
+    pub fn bytes_of<'r>(&self, run: &'r Run) -> &'r Bytes {
+        match (self, &run.narrow) {
+            (Self::Socket(_, Some(window)), Some(narrow)) if *window < Window::FULL => narrow,
+            _ => &run.bytes,
         }
     }
 
@@ -38,10 +59,7 @@ impl Sink {
     /// The peer is gone.
     pub fn try_write(&self, bytes: &Bytes) -> io::Result<usize> {
         match self {
-            Self::Socket(socket) => match socket.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                other => other,
-            },
+            Self::Socket(socket, _) => send(socket, bytes),
             Self::Stream(body) => try_send(body, bytes),
         }
     }
@@ -52,11 +70,25 @@ impl Sink {
     /// The peer is gone.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
-            Self::Socket(socket) => socket.writable().await,
+            Self::Socket(socket, _) => socket.writable().await,
             Self::Stream(body) => {
                 body.reserve().await.map(drop).map_err(|_| io::ErrorKind::BrokenPipe.into())
             }
         }
+    }
+}
+
+/// Writes to the kernel without asking the runtime whether it may: what the runtime knows of a socket lies far away in memory, and a
+/// healthy one takes the bytes anyway. One that does not is asked again by way of the runtime, which then knows to wait for it.
+fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let sent = match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => socket.try_write(bytes),
+        Err(error) => Err(error.into()),
+        Ok(count) => Ok(count),
+    };
+    match sent {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
     }
 }
 

@@ -10,6 +10,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+use super::deflate;
+
 /// Most payload bytes of a control frame (RFC 6455, 5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
@@ -24,27 +26,46 @@ pub const EVENT_STREAM_COMMENT: &[u8] = b":\n\n";
 pub enum Framing {
     /// An RFC 6455 text frame, see [`text_frame`].
     WebSocket,
+    /// The same, compressed where that pays, see [`deflate::put_text_frame`].
+    Deflated,
     /// A server-sent event, see [`event_stream`].
     EventStream,
 }
 
 impl Framing {
     /// Every framing, at the index that it has as a number.
-    pub const ALL: [Self; 2] = [Self::WebSocket, Self::EventStream];
+    pub const ALL: [Self; 3] = [Self::WebSocket, Self::Deflated, Self::EventStream];
 
-    /// Appends one message in this framing. A WebSocket frame has no place for `event` and `id`; its payload
-    /// says both.
-    pub fn encode(self, event: &str, id: Option<&str>, data: &[u8], out: &mut BytesMut) {
+    /// The same without compressing.
+    #[must_use]
+    pub fn uncompressed(self) -> Self {
+        if self == Self::Deflated { Self::WebSocket } else { self }
+    }
+
+    /// Appends one message in this framing; whether that compressed it. A WebSocket frame has no place for
+    /// `event` and `id`; its payload says both.
+    pub fn encode(self, event: &str, id: Option<&str>, data: &[u8], out: &mut BytesMut) -> bool {
         match self {
-            Self::WebSocket => text_frame(data, out),
+            Self::Deflated if deflate::put_text_frame(data, out) => return true,
+            Self::WebSocket | Self::Deflated => text_frame(data, out),
             Self::EventStream => event_stream(event, id, data, out),
         }
+        false
     }
 }
 
 /// Appends one unfragmented server text frame (RFC 6455, 5.2). `payload` must be UTF-8, as all JSON is.
 pub fn text_frame(payload: &[u8], out: &mut BytesMut) {
-    put_frame(OpCode::Data(Data::Text), payload, out);
+    put_frame(text_header(), payload, out);
+}
+
+/// Appends a text frame whose payload is a compressed message: RSV1 says so (RFC 7692, 6).
+pub(super) fn deflated_text_frame(payload: &[u8], out: &mut BytesMut) {
+    put_frame(FrameHeader { rsv1: true, ..text_header() }, payload, out);
+}
+
+fn text_header() -> FrameHeader {
+    FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() }
 }
 
 /// A ping. A payload beyond [`MAX_CONTROL_PAYLOAD`] is cut there.
@@ -92,12 +113,12 @@ pub fn event_stream(event: &str, id: Option<&str>, data: &[u8], out: &mut BytesM
 
 fn control_frame(kind: Control, payload: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
-    put_frame(OpCode::Control(kind), &payload[..payload.len().min(MAX_CONTROL_PAYLOAD)], &mut out);
+    let header = FrameHeader { opcode: OpCode::Control(kind), ..FrameHeader::default() };
+    put_frame(header, &payload[..payload.len().min(MAX_CONTROL_PAYLOAD)], &mut out);
     out.freeze()
 }
 
-fn put_frame(opcode: OpCode, payload: &[u8], out: &mut BytesMut) {
-    let header = FrameHeader { opcode, ..FrameHeader::default() };
+fn put_frame(header: FrameHeader, payload: &[u8], out: &mut BytesMut) {
     let length = payload.len() as u64;
     out.reserve(header.len(length) + payload.len());
     header.format(length, &mut (&mut *out).writer()).expect("writing to memory cannot fail");

@@ -2,6 +2,7 @@
 //! and the SDK to it.
 
 pub mod close;
+pub mod deflate;
 pub mod framing;
 pub mod inbound;
 pub mod json;

@@ -58,9 +58,6 @@ pub enum StartError {
         /// `DURABILITY_REPLICAS`.
         asked: u32,
     },
-    /// Sentinel and Cluster are read from the settings, but cannot be spoken to yet.
-    #[error("redis: Sentinel and Cluster are not supported yet; use redis:// or rediss://")]
-    Topology,
     /// The admin listener's thread did not start.
     #[error("admin listener: {0}")]
     Admin(std::io::Error),

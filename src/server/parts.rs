@@ -18,7 +18,7 @@ use crate::backend::redis::{self, Condition, RedisSettings, Surroundings};
 use crate::backend::{Backend, Durability};
 use crate::config::Config;
 use crate::config::limits::OnOutage;
-use crate::config::redis::{Durability as Asked, RedisTarget, RedisTopology};
+use crate::config::redis::{Durability as Asked, RedisHost, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
 use crate::http::Edge;
 use crate::hub::wheel::Wheel;
@@ -147,16 +147,13 @@ pub(super) fn redis_settings(
     target: &RedisTarget,
     node: NodeId,
 ) -> Result<RedisSettings, StartError> {
-    let RedisTopology::Standalone(host) = &target.topology else {
-        return Err(StartError::Topology);
-    };
     let target = redis::RedisTarget {
-        host: host.host.clone(),
-        port: host.port,
+        topology: topology(&target.topology),
         tls: target.tls,
         db: target.db,
         username: target.username.clone(),
         password: target.password.clone(),
+        sentinel_password: target.sentinel_password.clone(),
         ca_pem: target.ca_pem.clone(),
     };
     let durability = match config.redis.durability {
@@ -174,6 +171,17 @@ pub(super) fn redis_settings(
     let history = config.sessions.history;
     let replicas = config.redis.durability_replicas;
     Ok(RedisSettings { target, prefix, node, history, durability, replicas, on_outage })
+}
+
+fn topology(topology: &RedisTopology) -> redis::Topology {
+    let address = |host: &RedisHost| redis::Address { host: host.host.clone(), port: host.port };
+    match topology {
+        RedisTopology::Standalone(host) => redis::Topology::Standalone(address(host)),
+        RedisTopology::Sentinel { hosts, master } => {
+            redis::Topology::Sentinel { hosts: hosts.iter().map(address).collect(), master: master.clone() }
+        }
+        RedisTopology::Cluster { hosts } => redis::Topology::Cluster(hosts.iter().map(address).collect()),
+    }
 }
 
 fn passwords(config: &Config, metrics: &Arc<Metrics>) -> Result<PasswordPool, StartError> {

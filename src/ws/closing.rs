@@ -1,7 +1,6 @@
 //! How a connection ends: the close frame goes out, the peer's is awaited, and neither takes long.
 
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -45,7 +44,7 @@ pub(super) async fn settle(outbox: &Outbox) {
 
 /// Says goodbye and waits a little for the answer: a socket dropped with unread bytes would be reset, and the close frame lost.
 pub(super) async fn say_goodbye(
-    socket: &Arc<TcpStream>,
+    socket: &TcpStream,
     outbox: &Outbox,
     decoder: &mut Decoder,
     closing: Closing,

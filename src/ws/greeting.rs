@@ -1,6 +1,5 @@
 //! The first frame: who is this? A phase of its own, consumed by success: what follows cannot begin without a token.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -35,7 +34,7 @@ struct Heard<'o> {
 /// # Errors
 /// Why the connection ends instead.
 pub(super) async fn hello(
-    socket: &Arc<TcpStream>,
+    socket: &TcpStream,
     outbox: &Outbox,
     decoder: &mut Decoder,
     first: &mut [u8],
@@ -80,6 +79,7 @@ impl Heard<'_> {
             Event::Pong(_) => {
                 self.goes_on();
             }
+            Event::Binary(_) => self.end = Some(Err(Closing::Ours(Ending::Binary))),
             Event::Close(_) => self.end = Some(Err(Closing::Client)),
         }
         // What follows a hello is judged by the limits of a participant.

@@ -3,17 +3,23 @@
 //! Responsible for everything from an upgrade request to a close code; not for what messages mean to a room.
 //!
 //! - `route`: an upgrade request, answered; `upgrade`: the handshake (pure); `gate`: caps per node and address.
+//! - `extension`: what is agreed on permessage-deflate (pure).
 //! - `frame`: RFC 6455 from bytes to messages (pure); `machine`: from a message to a decision (pure).
 //! - `carrier`: the stream under HTTP, given back by an upgrade.
-//! - `heartbeat`: pings; `connection`: one task that owns one socket's reading, acts on decisions, and ends it; `closing`: how it ends.
+//! - `echo`: in test builds alone, a route for conformance suites.
+//! - `heartbeat`: pings; `connection`: one socket's story; `live`: one that has a seat; `closing`: how it ends.
 
 pub mod carrier;
 pub mod closing;
 mod connection;
+#[cfg(feature = "conformance")]
+pub mod echo;
+pub mod extension;
 pub mod frame;
 pub mod gate;
 mod greeting;
 mod heartbeat;
+mod live;
 mod machine;
 mod requests;
 pub mod route;

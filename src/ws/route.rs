@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::Sockets;
 use super::carrier::Carrier;
 use super::connection::{Arrival, serve};
+use super::extension::{self, Agreement};
 use super::upgrade::{Accepted, Refusal, SUBPROTOCOL, WEBSOCKET_VERSION, negotiate};
 use crate::backend::limiter::Scope;
 use crate::gateway::error::over_limit;
@@ -66,19 +67,15 @@ impl Sockets {
         })?;
         let token = bearer(request.headers());
         let resume = request.uri().query().and_then(Resume::from_query);
-        let arrival = Arrival { session, token, resume, ticket, since };
-        let upgrade = hyper::upgrade::on(&mut request);
-        let sockets = self.clone();
-        self.gateway.tracker().spawn(async move {
-            // What the request held is let go before the connection begins: it would live as long.
-            drop(request);
-            match upgrade.await.map(raw) {
-                Ok(Ok((socket, first))) => serve(sockets, socket, first, arrival).await,
-                Ok(Err(_)) => tracing::error!("upgraded connection is not the socket that was accepted"),
-                Err(error) => tracing::debug!(%error, "client went away during the upgrade"),
-            }
-        });
-        Ok(switching(accepted))
+        let offered = self.gateway.config().connections.deflate.then_some(request.headers());
+        let deflate = offered.and_then(extension::agree);
+        let window = deflate.map(Agreement::window);
+        let arrival = Arrival { session, token, resume, ticket, since, deflate: window };
+        let socket = socket_of(hyper::upgrade::on(&mut request));
+        // What the request held is let go before the connection begins: it would live as long.
+        drop(request);
+        self.gateway.tracker().spawn(serve(self.clone(), socket, arrival));
+        Ok(switching(accepted, deflate))
     }
 
     async fn limit(&self, address: LimitKey) -> Result<(), Refused> {
@@ -138,7 +135,8 @@ fn reason(refusal: Refusal) -> RefusedReason {
     if refusal == Refusal::Origin { RefusedReason::Origin } else { RefusedReason::Upgrade }
 }
 
-fn switching(accepted: Accepted) -> Response {
+/// The answer that switches over.
+pub(super) fn switching(accepted: Accepted, deflate: Option<Agreement>) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -148,11 +146,24 @@ fn switching(accepted: Accepted) -> Response {
     if accepted.subprotocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
+    if let Some(agreement) = deflate {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, agreement.answer());
+    }
     response
 }
 
+/// The socket, once hyper has answered the upgrade; `None` when nobody is there any more.
+async fn socket_of(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    match upgrade.await.map(raw) {
+        Ok(Ok(socket)) => return Some(socket),
+        Ok(Err(_)) => tracing::error!("upgraded connection is not the socket that was accepted"),
+        Err(error) => tracing::debug!(%error, "client went away during the upgrade"),
+    }
+    None
+}
+
 /// The socket itself, taken back from hyper, with what it had read already.
-fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
+pub(super) fn raw(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Carrier>>()?;
     let socket = parts.io.into_inner().into_socket();
     forget_wakers(&socket);

@@ -207,7 +207,7 @@ pub enum FaultKind {
     RedisFull,
     /// F23: a failover that loses nothing.
     FailoverClean,
-    /// F24, F27: the primary dies and its replica lags.
+    /// F24, F25, F27: the primary dies, or is cut off, and its replica lags.
     FailoverLossy,
     /// F28: a hash slot moves.
     SlotMoved,

@@ -218,9 +218,19 @@ impl Setting {
         Duration::from_secs(set.map_or(30, |(_, seconds)| seconds.parse().expect("seconds")))
     }
 
+    fn level(&self) -> Level {
+        let asked = self.options.settings.iter().find(|(name, _)| *name == "DURABILITY");
+        match asked.map(|(_, level)| level.as_str()) {
+            Some("replicated") => Level::Replicated,
+            Some(other) => panic!("no row runs at the level {other}"),
+            None if self.options.redis.aof == Aof::Off => Level::Memory,
+            None => Level::Aof,
+        }
+    }
+
     fn terms(&self, baseline: Duration) -> Terms {
         Terms {
-            level: if self.options.redis.aof == Aof::Off { Level::Memory } else { Level::Aof },
+            level: self.level(),
             lease: self.lease(),
             // PING_INTERVAL and PONG_TIMEOUT.
             silence: Duration::from_secs(35),
@@ -260,7 +270,7 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     journal.note(What::Settled);
     scene.seen.findings.extend(unsettled);
     drop(watch);
-    let logs = scene.crowd.read_logs(&scene.world.redis).await;
+    let logs = scene.crowd.read_logs(&scene.world).await;
     scene.crowd.disperse().await;
     scene.seen.findings.extend(scene.world.panics());
     let terms = setting.terms(baseline);

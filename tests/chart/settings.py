@@ -21,8 +21,6 @@ ELSEWHERE = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "the image is built without the feature otlp and refuses it",
     "OTEL_TRACES_SAMPLER_ARG": "without effect in that image",
 }
-# Secrets the chart does not offer.
-NOT_OFFERED = {"REDIS_SENTINEL_PASSWORD": "the gateway does not speak to Sentinel yet"}
 # What a Secret would hold. The gateway refuses placeholders, so these look random; they open nothing.
 SECRETS = {
     "JWT_SECRET": "Zk3vQ8wX1rT6yU0pLmN4bVcD7sGhJ2fK9aEo5iRt",
@@ -71,7 +69,6 @@ def names_exist(rendered: rendering.Render) -> list[str]:
         if each["name"] in extra:
             continue
         found += [] if is_secret(each["name"]) else [f"{each['name']} is no secret and comes from a Secret"]
-        found += [f"{each['name']} is not offered"] if each["name"] in NOT_OFFERED else []
         found += [f"{each['name']} is a plain value"] if "value" in each else []
     return found
 

@@ -24,6 +24,8 @@ class Client {
     const client = new Client(seat);
     await client.opened;
     assert.equal(client.socket.protocol, 'watchparty.v1');
+    // `ws` inflates with Node's zlib, and compresses what is longer than its threshold below.
+    assert.equal(client.socket.extensions, 'permessage-deflate');
     client.send({ type: 'hello', token: seat.token, client: { name: 'node', version: '0' } });
     client.welcome = (await client.until('a welcome', (frame) => frame.type === 'welcome')).data;
     assert.equal(client.welcome.participant_id, client.id);
@@ -34,7 +36,10 @@ class Client {
     this.id = seat.participant_id;
     this.frames = [];
     this.wake = () => {};
-    this.socket = new WebSocket(seat.ws_url, 'watchparty.v1', { handshakeTimeout: TIMEOUT_MS });
+    this.socket = new WebSocket(seat.ws_url, 'watchparty.v1', {
+      handshakeTimeout: TIMEOUT_MS,
+      perMessageDeflate: { threshold: 512 },
+    });
     this.opened = new Promise((resolve, reject) => this.socket.once('open', resolve).once('error', reject));
     this.closed = new Promise((resolve) => this.socket.once('close', resolve));
     this.socket.on('message', (data, isBinary) => {
@@ -88,6 +93,16 @@ async function talk(speaker, listener, n, text) {
   assert.equal(ack.data.seq, heard.seq);
 }
 
+// What is long goes compressed both ways, and is the same at both ends.
+async function show(speaker, listener, size) {
+  const body = Array.from({ length: size }, (_, i) => (i * 7919) % 1009).join(' \u{6C34}').slice(0, size);
+  speaker.send({ type: 'event', data: { topic: 'long', body } });
+  for (const end of [speaker, listener]) {
+    const event = await end.until('an event', (frame) => frame.type === 'event' && frame.from === speaker.id);
+    assert.deepEqual(event.data, { topic: 'long', body });
+  }
+}
+
 async function main(base) {
   const created = await post(base, '/api/sessions/create', { name: 'Film night', password: 'open sesame' });
   assert.equal(created.status, 201);
@@ -107,6 +122,8 @@ async function main(base) {
 
   await talk(host, guest, 1, 'hello from the host');
   await talk(guest, host, 1, 'hello from the guest \u{1F3AC}');
+
+  for (const size of [600, 3000, 20_000]) await show(host, guest, size);
 
   guest.send({ type: 'notify', data: { topic: 'typing', body: true } });
   const typing = await host.until('a notify', (frame) => frame.type === 'notify');

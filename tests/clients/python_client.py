@@ -36,6 +36,9 @@ class Client:
         opening = connect(seat["ws_url"], subprotocols=["watchparty.v1"], open_timeout=TIMEOUT)
         self.socket = stack.enter_context(opening)
         check(self.socket.subprotocol == "watchparty.v1", "the subprotocol is not echoed")
+        # `websockets` asks for a window of 4 KiB, inflates with Python's zlib and compresses all it sends.
+        names = [extension.name for extension in self.socket.protocol.extensions]
+        check(names == ["permessage-deflate"], f"the extensions are {names}")
         self.send(type="hello", token=seat["token"], client={"name": "python", "version": "0"})
         self.welcome = self.until("a welcome", lambda frame: frame["type"] == "welcome")["data"]
         check(self.welcome["participant_id"] == self.id, "welcomed as somebody else")
@@ -75,6 +78,9 @@ def watch(stack, host_seat, guest_seat):
     talk(host, guest, 1, "hello from the host")
     talk(guest, host, 1, "hello from the guest \N{CLAPPER BOARD}")
 
+    for size in (600, 3000, 20_000):
+        show(host, guest, size)
+
     guest.send(type="notify", data={"topic": "typing", "body": True})
     typing = host.until("a notify", lambda f: f["type"] == "notify")
     check(typing["from"] == guest.id and typing["data"] == {"topic": "typing", "body": True}, f"{typing}")
@@ -106,6 +112,15 @@ def talk(speaker, listener, n, text):
     check(heard["data"]["text"] == text and heard["n"] == n, f"{heard}")
     check(got["ack"]["id"] == f"chat-{n}", f"{got['ack']}")
     check(got["ack"]["data"]["seq"] == heard["seq"], f"{got['ack']} for {heard}")
+
+
+def show(speaker, listener, size):
+    """What is long goes compressed both ways, and is the same at both ends."""
+    body = " \N{CLAPPER BOARD}".join(str(i * 7919 % 1009) for i in range(size))[:size]
+    speaker.send(type="event", data={"topic": "long", "body": body})
+    for end in (speaker, listener):
+        event = end.until("an event", lambda f: f["type"] == "event" and f["from"] == speaker.id)
+        check(event["data"] == {"topic": "long", "body": body}, f"an event of {size} characters is another one")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "the support serves several test binaries")]
 #![allow(unreachable_pub, reason = "visibility ends at the test binary")]
 
+#[path = "../it/support/certificates.rs"]
+pub mod certificates;
 #[path = "../it/support/process.rs"]
 pub mod process;
 #[path = "../it/support/redis_server.rs"]

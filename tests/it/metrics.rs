@@ -1,6 +1,9 @@
 //! `/metrics` of a node on Redis counts what happens there, and has the same series as a node on memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
 
 use crate::support::node::Node;
 use crate::support::party::{Party, say};
@@ -79,4 +82,36 @@ async fn nodes_on_memory_and_on_redis_have_the_same_series() {
         page.keys().filter(|name| name.starts_with("watchparty_build_info")).count()
     };
     assert_eq!((build(&on_memory), build(&on_redis)), (1, 1));
+}
+
+/// What OPERATIONS allows a node.
+const SERIES_MAX: usize = 700;
+
+#[tokio::test]
+async fn a_thousand_sessions_add_no_series() {
+    let node = Arc::new(Node::start(&[]).await);
+    let before = page(&node).await;
+    let mut talks = JoinSet::new();
+    // Several at a time, so that connections overlap, each in a session of its own, with two in it.
+    for lane in 0..8 {
+        let node = node.clone();
+        talks.spawn(async move {
+            for _ in 0..125 {
+                let party = Party::found(&node, 10).await;
+                let (mut host, _) = party.seat(&node, &party.host()).await;
+                let (mut other, _) = party.seat(&node, &party.guest()).await;
+                say(&mut host, 1, &format!("lane {lane}")).await;
+                say(&mut other, 1, "here").await;
+            }
+        });
+    }
+    while let Some(done) = talks.join_next().await {
+        done.unwrap();
+    }
+    let after = page(&node).await;
+    assert_eq!(after["watchparty_sessions_created_total{result=\"ok\"}"], 1000.0);
+    assert_eq!(after["watchparty_connections_opened_total"], 2000.0);
+    let names = |page: &BTreeMap<String, f64>| page.keys().cloned().collect::<BTreeSet<String>>();
+    assert_eq!(names(&after), names(&before));
+    assert!(after.len() <= SERIES_MAX, "{}", after.len());
 }

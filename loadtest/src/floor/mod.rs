@@ -23,22 +23,19 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::accounting::Faults;
-use crate::api::Ticket;
+use crate::api::{Api, Ticket};
 use crate::cli::FloorOptions;
-use crate::gateway::{Cost, Gateway};
 use crate::histogram::Times;
-use crate::scenario::Verdict;
+use crate::report::figures::Outcome;
+use crate::target::gateway::Gateway;
+use crate::target::process::{Cost, Process};
 use cores::Cores;
 use plan::Plan;
 pub(crate) use server::serve;
 use stage::{Cast, Stage};
 
-/// Room for everybody who comes, on top of what every load sets.
-const SETTINGS: &[(&str, &str)] = &[
-    ("SESSION_MAX_PARTICIPANTS", "100000"),
-    ("CONNECTIONS_PER_ADDRESS", "50000"),
-    ("CONNECTIONS_PENDING_PER_ADDRESS", "50000"),
-];
+/// The gateway has those of every load.
+const NO_SETTINGS: &[(&str, &str)] = &[];
 /// Seconds of the round that warms up.
 const WARM_UP: u32 = 2;
 
@@ -84,7 +81,7 @@ struct Measured {
 ///
 /// # Errors
 /// It could not be run.
-pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Verdict> {
+pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Outcome> {
     let cores = Cores::find(options.unpinned)?;
     println!(
         "floor: messages of {} bytes, rounds of {} s, {}; gateway on the memory backend",
@@ -101,20 +98,20 @@ pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Verdict> {
 
 async fn measure(plan: Plan, options: &FloorOptions, cores: Cores) -> anyhow::Result<Measured> {
     cores.server()?;
-    let gateway = Gateway::start(options.gateway.gateway.as_deref(), SETTINGS).await?;
+    let gateway = Gateway::start(options.gateway.gateway.as_deref(), NO_SETTINGS).await?;
     let (floor, floor_addr) = floor().await?;
     cores.generator()?;
     let floor_pid = floor.id().context("the floor ended at once")?;
-    let host = gateway.api().create(plan.subscribers + 1).await?;
+    let host = Api(gateway.addr).create(plan.subscribers + 1).await?;
     let mut tickets = vec![host];
     for _ in 1..plan.subscribers {
-        tickets.push(gateway.api().join(&tickets[0].session).await?);
+        tickets.push(Api(gateway.addr).join(&tickets[0].session).await?);
     }
     let scene = Scene {
         plan,
         seconds: options.seconds,
-        pids: (floor_pid, gateway.pid()),
-        addrs: (floor_addr, gateway.addr()),
+        pids: (floor_pid, gateway.process.0),
+        addrs: (floor_addr, gateway.addr),
     };
     let (rounds, body) = (options.rounds, options.payload as usize);
     // A thread of its own: this one goes on reading the gateway's log, which costs the gateway what a log costs.
@@ -171,9 +168,9 @@ impl Scene {
 
     fn round(&self, stage: &mut Stage, cast: &mut Cast, (side, cycle): (Side, u32)) -> anyhow::Result<Round> {
         let pid = if side == Side::Floor { self.pids.0 } else { self.pids.1 };
-        let (server, own) = (Cost::of(pid)?, Cost::of(std::process::id())?);
+        let (server, own) = (cost(pid)?, cost(std::process::id())?);
         let heard = stage.round(cast, self.plan.schedule(self.seconds))?;
-        let (after, own_after) = (Cost::of(pid)?, Cost::of(std::process::id())?);
+        let (after, own_after) = (cost(pid)?, cost(std::process::id())?);
         Ok(Round {
             side,
             cycle,
@@ -187,4 +184,8 @@ impl Scene {
             resident: after.resident,
         })
     }
+}
+
+fn cost(pid: u32) -> anyhow::Result<Cost> {
+    Process(pid).cost()
 }

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::{Measured, Round, Side};
 use crate::cli::{FloorOptions, Regime};
 use crate::histogram::median;
-use crate::scenario::Verdict;
+use crate::report::figures::Outcome;
 
 /// A generator whose messages leave later than this, at the 99th of a hundred, has measured itself.
 const LATE: Duration = Duration::from_millis(10);
@@ -116,7 +116,7 @@ impl Row {
 ///
 /// # Errors
 /// The JSON cannot be written.
-pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str) -> anyhow::Result<Verdict> {
+pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str) -> anyhow::Result<Outcome> {
     let rows: Vec<Row> = measured.iter().map(Row::of).collect();
     println!(
         "\n{:28} {:>17} {:>7} {:>15} {:>17} {:>17} {:>17}",
@@ -170,18 +170,18 @@ pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str
     Ok(verdict)
 }
 
-fn judge(objectives: &[(String, bool)], measured: &[Measured]) -> Verdict {
+fn judge(objectives: &[(String, bool)], measured: &[Measured]) -> Outcome {
     let met = objectives.iter().filter(|(_, met)| *met).count();
     objectives.iter().filter(|(_, met)| !met).for_each(|(what, _)| println!("missed: {what}"));
     let late = |scene: &&Measured| scene.rounds.iter().any(|round| round.lateness.quantile(0.99) > LATE);
     let late: Vec<String> = measured.iter().filter(late).map(|scene| scene.plan.name()).collect();
     if !late.is_empty() {
         println!("VOID: the generator was late in {}", late.join(", "));
-        return Verdict::Void;
+        return Outcome::Void;
     }
     let pass = met == objectives.len();
     println!("{}: {met} of {} objectives", if pass { "PASS" } else { "MISSED" }, objectives.len());
-    if pass { Verdict::Pass } else { Verdict::Missed }
+    if pass { Outcome::Pass } else { Outcome::Missed }
 }
 
 /// Growth's steps, one after another: microseconds a delivery of each server, and their ratio. What the kernel asks for more sockets it asks
@@ -307,9 +307,9 @@ mod tests {
         Measured { plan, frame: 266, rounds: cpu.iter().flat_map(of).collect() }
     }
 
-    fn judged(scenes: &[Measured]) -> Verdict {
+    fn judged(scenes: &[Measured]) -> Outcome {
         let cli = clap::Parser::try_parse_from(["loadtest", "floor"]).expect("parses");
-        let crate::cli::Cli { scenario: crate::cli::Scenario::Floor(options) } = cli else {
+        let crate::cli::Cli { scenario: crate::cli::Scenario::Floor(options), .. } = cli else {
             panic!("not floor")
         };
         verdict(scenes, &options, "none").expect("nothing is written")
@@ -321,22 +321,22 @@ mod tests {
         assert!((row.ratio.0 - 1.1).abs() < 1e-9 && (row.ratio.1 - 1.0).abs() < 1e-9, "{:?}", row.ratio);
         assert!((row.floor.cpu - 2.0).abs() < 1e-9 && (row.gateway.busy - 0.22).abs() < 1e-9);
         let judge = |cpu: &[(u64, u64)]| judged(&[scene(Regime::Alone, cpu, Faults::default(), 1)]);
-        assert_eq!(judge(&[(400, 400), (100, 120), (200, 220)]), Verdict::Pass);
-        assert_eq!(judge(&[(400, 480), (100, 120), (200, 220)]), Verdict::Missed);
+        assert_eq!(judge(&[(400, 400), (100, 120), (200, 220)]), Outcome::Pass);
+        assert_eq!(judge(&[(400, 480), (100, 120), (200, 220)]), Outcome::Missed);
     }
 
     #[test]
     fn one_lost_delivery_misses_and_a_late_generator_voids() {
         let lost = Faults { missing: 1, ..Faults::default() };
-        assert_eq!(judged(&[scene(Regime::Bursts, &[(100, 100)], lost, 1)]), Verdict::Missed);
-        assert_eq!(judged(&[scene(Regime::Bursts, &[(100, 100)], Faults::default(), 11)]), Verdict::Void);
+        assert_eq!(judged(&[scene(Regime::Bursts, &[(100, 100)], lost, 1)]), Outcome::Missed);
+        assert_eq!(judged(&[scene(Regime::Bursts, &[(100, 100)], Faults::default(), 11)]), Outcome::Void);
     }
 
     #[test]
     fn growth_is_judged_by_what_differs_between_steps() {
         let step = |millis| scene(Regime::Growth, &[(100, millis)], Faults::default(), 1);
-        assert_eq!(judged(&[step(100), step(114)]), Verdict::Pass);
-        assert_eq!(judged(&[step(100), step(116), step(101)]), Verdict::Missed);
-        assert_eq!(judged(&[step(100)]), Verdict::Pass, "one step is no growth");
+        assert_eq!(judged(&[step(100), step(114)]), Outcome::Pass);
+        assert_eq!(judged(&[step(100), step(116), step(101)]), Outcome::Missed);
+        assert_eq!(judged(&[step(100)]), Outcome::Pass, "one step is no growth");
     }
 }

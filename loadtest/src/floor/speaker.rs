@@ -10,7 +10,9 @@ use anyhow::Context as _;
 use mio::net::TcpStream;
 
 use super::tally::EVENT;
-use crate::{frames, message};
+use crate::frames;
+use crate::histogram::micros;
+use crate::message::{self, Said, Verb};
 
 /// What a speaker's next message is made of.
 #[derive(Debug)]
@@ -27,13 +29,14 @@ pub(super) struct Speaker {
     stream: TcpStream,
     voice: Voice,
     out: Vec<u8>,
+    text: String,
 }
 
 impl Speaker {
     /// To the gateway. `body`: bytes of a message's body.
     pub(super) fn client(stream: TcpStream, body: usize) -> Speaker {
         let voice = Voice::Client { run: fastrand::u32(..), body, n: 0 };
-        Speaker { stream, voice, out: Vec::new() }
+        Speaker { stream, voice, out: Vec::new(), text: String::new() }
     }
 
     /// To the floor: what a listener of the gateway got, with the numbers from `seq` on.
@@ -46,7 +49,7 @@ impl Speaker {
         let number = text.strip_prefix(EVENT).context("a sample that is no entry")?;
         let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let tail = number[digits..].to_vec();
-        Ok(Speaker { stream, voice: Voice::Copy { tail, seq }, out: Vec::new() })
+        Ok(Speaker { stream, voice: Voice::Copy { tail, seq }, out: Vec::new(), text: String::new() })
     }
 
     /// Says the next `count` messages in one write, as far as the socket takes them.
@@ -58,8 +61,9 @@ impl Speaker {
             match &mut self.voice {
                 Voice::Client { run, body, n } => {
                     *n += 1;
-                    let text = message::say(*run, *n, meant, *body);
-                    frames::put(frames::Kind::Text, text.as_bytes(), &mut self.out);
+                    let said = Said { sender: 0, n: *n, meant: micros(meant) };
+                    message::say(&mut self.text, Verb::Event, *run, said, (*body, ""));
+                    frames::put(frames::Kind::Text, self.text.as_bytes(), &mut self.out);
                 }
                 Voice::Copy { tail, seq } => {
                     let number = seq.to_string();

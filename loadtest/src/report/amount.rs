@@ -5,13 +5,22 @@
 /// A kibibyte.
 const KIB: f64 = 1024.0;
 
-/// Microseconds: `820 µs`, `1.24 ms`, `12.4 ms`, `1.50 s`.
+/// Microseconds: `820 µs`, `1.24 ms`, `12.0 ms`, `1.50 s`.
 pub(crate) fn micros(value: f64) -> String {
+    time(value, measured)
+}
+
+/// The same where the number is chosen, not measured: `12 ms`.
+pub(crate) fn round_micros(value: f64) -> String {
+    time(value, figures)
+}
+
+fn time(value: f64, show: fn(f64) -> String) -> String {
     let size = value.abs();
     match size {
         // What would be rounded up to 1000 is one of the next unit.
-        _ if size >= 999_500.0 => format!("{} s", figures(value / 1e6)),
-        _ if size >= 999.5 => format!("{} ms", figures(value / 1e3)),
+        _ if size >= 999_500.0 => format!("{} s", show(value / 1e6)),
+        _ if size >= 999.5 => format!("{} ms", show(value / 1e3)),
         _ => format!("{} µs", figures(value)),
     }
 }
@@ -56,9 +65,9 @@ pub(crate) fn share(value: f64) -> String {
     format!("{} %", figures(value * 100.0))
 }
 
-/// Cores: `0.42 cores`.
+/// Cores: `0.42 cores`, `0.004 cores`.
 pub(crate) fn cores(value: f64) -> String {
-    format!("{value:.2} cores")
+    if value < 0.0995 { format!("{value:.3} cores") } else { format!("{value:.2} cores") }
 }
 
 /// Seconds as on a clock: `0:05`, `2:10`, `1:02:03`.
@@ -67,14 +76,18 @@ pub(crate) fn clock(seconds: u64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// Three figures that count; whole numbers below 1000 as they are.
+/// Three figures that count; whole numbers as they are.
 pub(crate) fn figures(value: f64) -> String {
-    let size = value.abs();
     // Exact: `5` stands for five, `5.00` for something measured.
     #[expect(clippy::float_cmp, reason = "asks whether it is a whole number, which is exact")]
     let whole = value == value.round();
+    if whole { format!("{value:.0}") } else { measured(value) }
+}
+
+fn measured(value: f64) -> String {
+    let size = value.abs();
     match size {
-        _ if whole || size >= 99.95 => format!("{value:.0}"),
+        _ if size >= 99.95 => format!("{value:.0}"),
         _ if size >= 9.995 => format!("{value:.1}"),
         _ if size >= 0.0995 => format!("{value:.2}"),
         _ => format!("{value:.4}"),
@@ -95,10 +108,12 @@ mod tests {
             (1240.0, "1.24 ms"),
             (12_440.0, "12.4 ms"),
             (999_600.0, "1.00 s"),
-            (60_000_000.0, "60 s"),
+            (60_000_000.0, "60.0 s"),
+            (2000.0, "2.00 ms"),
         ] {
             assert_eq!(micros(value), text);
         }
+        assert_eq!([round_micros(10_000.0), round_micros(1500.0)], ["10 ms", "1.50 ms"]);
     }
 
     #[test]
@@ -111,6 +126,7 @@ mod tests {
             ["59.9", "6000", "60.0 k", "1.20 M"]
         );
         assert_eq!([share(0.001), share(0.9991), share(0.0)], ["0.10 %", "99.9 %", "0 %"]);
+        assert_eq!([cores(0.418), cores(0.0042)], ["0.42 cores", "0.004 cores"]);
         assert_eq!([clock(5), clock(130), clock(3723)], ["0:05", "2:10", "1:02:03"]);
         assert_eq!([figures(0.0123), figures(-0.5), figures(99.96)], ["0.0123", "-0.50", "100"]);
     }

@@ -8,5 +8,20 @@
 //! the `Run`, also when somebody interrupted it (`interrupted`). Everything else, the verdict on the objectives included, is done here.
 
 pub(crate) mod amount;
+pub(crate) mod compare;
+pub(crate) mod conclude;
+pub(crate) mod exit;
 pub(crate) mod figures;
+pub(crate) mod host;
+pub(crate) mod html;
+pub(crate) mod known;
+pub(crate) mod objective;
 pub(crate) mod progress;
+pub(crate) mod publish;
+pub(crate) mod secrets;
+mod table;
+pub(crate) mod text;
+pub(crate) mod verdict;
+
+#[cfg(test)]
+mod sample;

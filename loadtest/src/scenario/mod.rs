@@ -1,14 +1,222 @@
-//! What can be run. A scenario sets its scene, runs its rounds and prints its verdict; what scenarios share is in the other files.
+//! What can be run: each scenario sets a scene, lets something happen in it and says what it came to. The report does the rest.
+//!
+//! Here is the table of them, with the knobs that are their own, and how a run is put together from what they came to.
 
+mod change;
+mod connect;
+mod flow;
+mod mixed;
 pub(crate) mod slow;
+mod smoke;
 
-/// How a run went.
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::load::{Knobs, LoadOptions};
+use crate::engine::scene::{Done, Stage};
+use crate::engine::stop::Stop;
+use crate::engine::sums::Sums;
+use crate::report::figures::{Host, Judged, Own, Part, Run};
+use crate::report::progress::Progress;
+use crate::target::Target;
+
+/// Scenarios by what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Every objective was met.
-    Pass,
-    /// One was not.
-    Missed,
-    /// The generator could not keep its own schedule: the figures say nothing about the server.
-    Void,
+pub(crate) enum Kind {
+    /// Connections that do nothing.
+    Connect,
+    /// One speaks, many listen.
+    Fanout,
+    /// Many sessions of a few.
+    Rooms,
+    /// Everybody alone.
+    Echo,
+    /// People come and go.
+    Churn,
+    /// Connections are cut.
+    Recover,
+    /// All at once.
+    Storm,
+    /// Some of all, for long.
+    Soak,
+    /// Everything people say.
+    Mixed,
+    /// A few of these in a quarter of a minute.
+    Smoke,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Fanout => "fanout",
+            Self::Rooms => "rooms",
+            Self::Echo => "echo",
+            Self::Churn => "churn",
+            Self::Recover => "recover",
+            Self::Storm => "storm",
+            Self::Soak => "soak",
+            Self::Mixed => "mixed",
+            Self::Smoke => "smoke",
+        }
+    }
+
+    /// Its own knobs.
+    pub(crate) fn knobs(self) -> Knobs {
+        let seconds = Duration::from_secs;
+        let base = Knobs::default();
+        match self {
+            Self::Connect => {
+                let (ramp, duration) = (seconds(0), seconds(5));
+                Knobs { connections: 2000, sessions: 200, rate: 0.0, steps: 4, ramp, duration, ..base }
+            }
+            Self::Fanout => Knobs { connections: 1000, sessions: 1, rate: 60.0, ..base },
+            Self::Rooms => Knobs { connections: 1000, sessions: 100, rate: 1000.0, ..base },
+            Self::Echo => Knobs { connections: 100, sessions: 100, rate: 500.0, ..base },
+            Self::Churn => Knobs {
+                connections: 100,
+                sessions: 10,
+                rate: 200.0,
+                turnover: 20.0,
+                duration: seconds(20),
+                ..base
+            },
+            Self::Recover => Knobs {
+                connections: 200,
+                sessions: 20,
+                rate: 200.0,
+                turnover: 20.0,
+                duration: seconds(20),
+                ..base
+            },
+            Self::Storm => Knobs { connections: 1000, sessions: 100, rate: 100.0, ramp: seconds(0), ..base },
+            Self::Soak => Knobs {
+                connections: 500,
+                sessions: 50,
+                rate: 200.0,
+                turnover: 5.0,
+                duration: seconds(600),
+                ..base
+            },
+            Self::Mixed => {
+                Knobs { connections: 200, sessions: 20, rate: 400.0, duration: seconds(20), ..base }
+            }
+            Self::Smoke => Knobs {
+                connections: 100,
+                sessions: 20,
+                rate: 200.0,
+                duration: seconds(2),
+                ramp: seconds(0),
+                warm_up: Duration::from_millis(500),
+                turnover: 20.0,
+                ..base
+            },
+        }
+    }
+
+    /// What it must hold to, unless the command line says something else.
+    pub(crate) fn objectives(self) -> &'static [&'static str] {
+        match self {
+            Self::Connect => &["connect.errors==0", "closes==0"],
+            Self::Churn | Self::Storm | Self::Soak => {
+                &["missing==0", "duplicated==0", "reordered==0", "phantom==0", "resets==0", "refused==0"]
+            }
+            Self::Recover => &[
+                "missing==0",
+                "duplicated==0",
+                "reordered==0",
+                "phantom==0",
+                "resets==0",
+                "refused==0",
+                "recovered>0",
+            ],
+            _ => &[
+                "missing==0",
+                "duplicated==0",
+                "reordered==0",
+                "phantom==0",
+                "resets==0",
+                "refused==0",
+                "connect.errors==0",
+                "closes==0",
+            ],
+        }
+    }
+}
+
+/// What a run came to before it is a report.
+pub(crate) struct Outcome {
+    /// All of it.
+    pub(crate) total: Sums,
+    /// Its parts.
+    pub(crate) parts: Vec<Part>,
+    /// Figures of this scenario only.
+    pub(crate) own: Vec<Own>,
+    /// Objectives that only the scenario can judge.
+    pub(crate) judged: Vec<Judged>,
+    /// Why figures say nothing about the gateway.
+    pub(crate) void: Vec<String>,
+    /// What went wrong, in words.
+    pub(crate) sayings: Vec<String>,
+}
+
+impl From<Done> for Outcome {
+    fn from(done: Done) -> Self {
+        let Done { sums, own, void, sayings } = done;
+        Self { total: sums, parts: Vec::new(), own, judged: Vec::new(), void, sayings }
+    }
+}
+
+/// What a run needs besides its knobs.
+pub(crate) struct Setting {
+    /// The machine.
+    pub(crate) host: Host,
+    /// Tells what goes on.
+    pub(crate) progress: Arc<Progress>,
+    /// Whether to stop.
+    pub(crate) stop: Stop,
+}
+
+/// Runs a scenario, and gives what is known of it, also when somebody stopped it.
+///
+/// # Errors
+/// It could not be run.
+pub(crate) async fn run(kind: Kind, options: &LoadOptions, setting: Setting) -> anyhow::Result<Run> {
+    let knobs = options.over(&kind.knobs());
+    fastrand::seed(knobs.seed);
+    let mut run = Run::begin(kind.name(), knobs.seed, setting.host.clone());
+    knobs.tell(&mut run);
+    let stage = stage(options, &setting).await?;
+    run.server = stage.target.server.clone();
+    let outcome = match kind {
+        Kind::Connect => connect::play(&stage, &knobs).await?,
+        Kind::Fanout | Kind::Rooms | Kind::Echo => flow::play(kind, &stage, &knobs).await?.into(),
+        Kind::Churn | Kind::Recover | Kind::Storm | Kind::Soak => change::play(kind, &stage, &knobs).await?,
+        Kind::Mixed => mixed::play(&stage, &knobs).await?,
+        Kind::Smoke => smoke::play(&stage, &knobs).await?,
+    };
+    anyhow::ensure!(stage.target.runs(), "a gateway ended while it was under load");
+    Ok(told(run, outcome, &setting))
+}
+
+/// Reaches the gateways.
+async fn stage(options: &LoadOptions, setting: &Setting) -> anyhow::Result<Stage> {
+    let target = Arc::new(Target::reach(&options.target).await?);
+    #[expect(clippy::cast_precision_loss, reason = "cores of a machine")]
+    let cores = setting.host.cores as f64;
+    Ok(Stage { target, progress: setting.progress.clone(), stop: setting.stop.clone(), cores })
+}
+
+/// Puts what it came to into the run.
+fn told(mut run: Run, outcome: Outcome, setting: &Setting) -> Run {
+    setting.progress.finish();
+    outcome.sayings.iter().for_each(|what| setting.progress.say(what));
+    run.total = outcome.total.figures();
+    run.parts = outcome.parts;
+    run.own = outcome.own;
+    run.verdict.objectives = outcome.judged;
+    run.verdict.void = outcome.void;
+    run.interrupted = setting.stop.asked();
+    run
 }

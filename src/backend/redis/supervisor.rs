@@ -12,11 +12,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::link::{Dial, Link};
+use super::link::Link;
 use super::meters::{Meters, Side};
 use super::primary::Primary;
 use super::subscriber::Subscriber;
 use super::verify::{self, Demand, Shortfall, Unfit, Verified};
+use super::whereabouts::{Found, Whereabouts};
 use super::writers::WRITERS;
 use crate::backend::Durability;
 use crate::backend::clock::ClusterClock;
@@ -63,9 +64,11 @@ impl Condition {
 
 /// The keeper of one link pair.
 pub(super) struct Supervisor {
-    pub(super) dial: Dial,
+    pub(super) whereabouts: Whereabouts,
     pub(super) home: String,
     pub(super) demand: Demand,
+    /// Whether this primary took another one's place while the node was running.
+    pub(super) succeeds: bool,
     pub(super) primary: Arc<Primary>,
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) deliver: Arc<dyn Deliver>,
@@ -78,6 +81,8 @@ pub(super) struct Supervisor {
 struct Commands {
     link: Arc<Link>,
     run_id: String,
+    /// Where it leads, and everything beside it.
+    found: Found,
 }
 
 impl Supervisor {
@@ -86,6 +91,7 @@ impl Supervisor {
         let _ = stop.run_until_cancelled(self.keep()).await;
         self.subscriber.detach();
         self.primary.clear();
+        self.meters.retire();
         self.enter(LinkState::Down);
     }
 
@@ -109,9 +115,12 @@ impl Supervisor {
                 }
             }
             self.subscriber.detach();
-            self.meters.link(Side::Subscriber).up.set(0.0);
+            self.meters.link(Side::Subscriber).falls();
             self.enter(LinkState::Down);
-            tokio::time::sleep(wait.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait.mul_f64(0.5 + 0.5 * fastrand::f64())) => {}
+                () = self.whereabouts.news() => {}
+            }
             wait = (wait * 2).min(BACKOFF_MAX);
         }
     }
@@ -124,12 +133,12 @@ impl Supervisor {
             Some(kept) => kept,
             None => self.open_commands().await?,
         };
-        let run_id = found.run_id.clone();
+        let (run_id, dial) = (found.run_id.clone(), found.found.dial.clone());
         *commands = Some(found);
 
         let broken = CancellationToken::new();
         let pushed = self.subscriber.pushed(broken.clone());
-        let opened = self.dial.subscriber(pushed, broken, &self.meters).await;
+        let opened = dial.subscriber(pushed, broken, &self.meters).await;
         let link = Arc::new(opened.map_err(unreachable)?);
         // Between the two, a failover can have happened: announcements would come from another server than writes go to.
         if verify::run_id(&link).await? != run_id {
@@ -138,7 +147,7 @@ impl Supervisor {
         self.enter(LinkState::Subscribing);
         self.subscriber.attach(link.clone()).await?;
         self.enter(LinkState::Resyncing);
-        self.deliver.interrupted(None);
+        self.subscriber.interrupt(&*self.deliver);
         self.meters.link(Side::Subscriber).stands();
         self.enter(LinkState::Live);
         Ok(link)
@@ -146,13 +155,17 @@ impl Supervisor {
 
     async fn open_commands(&self) -> Result<Commands, Unfit> {
         self.primary.clear();
+        let found = self.whereabouts.find().await?;
+        if let Some(address) = found.address() {
+            tracing::info!(%address, "sentinels name the primary");
+        }
         let broken = CancellationToken::new();
-        let link = self.dial.command(broken.clone(), &self.meters).await.map_err(unreachable)?;
+        let link = found.dial.command(broken.clone(), &self.meters).await.map_err(unreachable)?;
         let link = Arc::new(link);
         self.enter(LinkState::Verifying);
         let Verified { run_id, durability, reading } =
             verify::verify(&link, &self.home, self.demand()).await?;
-        let writers = self.open_writers(&broken, &run_id).await?;
+        let writers = self.open_writers(&found, &broken, &run_id).await?;
         // Before anything is written here: a film dated by the clock of the primary before would be off by what the two differ.
         reading.into_iter().for_each(|reading| reading.follow(&self.clock));
         self.condition.send_modify(|condition| {
@@ -161,23 +174,28 @@ impl Supervisor {
         });
         self.primary.replace(link.clone(), writers);
         self.meters.link(Side::Command).stands();
-        Ok(Commands { link, run_id })
+        Ok(Commands { link, run_id, found })
     }
 
     /// What this Redis must give. Replicas only at the first contact: one that was promoted has none yet, and then reads and
     /// announcements can go on; that nothing is acked meanwhile is the writers' doing, and the probe's to tell.
     fn demand(&self) -> Demand {
-        let seen_before = self.condition.borrow().durability.is_some();
+        let seen_before = self.succeeds || self.condition.borrow().durability.is_some();
         Demand { replicas: if seen_before { 0 } else { self.demand.replicas }, ..self.demand }
     }
 
     /// Opens a connection for each writer, if there are any. They end with the command connection, and it with any of them: all of
     /// them lead to one server.
-    async fn open_writers(&self, broken: &CancellationToken, run_id: &str) -> Result<Vec<Arc<Link>>, Unfit> {
+    async fn open_writers(
+        &self,
+        found: &Found,
+        broken: &CancellationToken,
+        run_id: &str,
+    ) -> Result<Vec<Arc<Link>>, Unfit> {
         let mut links = Vec::new();
         if self.primary.has_writers() {
             for _ in 0..WRITERS {
-                let opened = self.dial.command(broken.clone(), &self.meters).await;
+                let opened = found.dial.command(broken.clone(), &self.meters).await;
                 let link = Arc::new(opened.map_err(unreachable)?);
                 if verify::run_id(&link).await? != run_id {
                     return Err(Unfit::TwoServers);
@@ -188,7 +206,7 @@ impl Supervisor {
         Ok(links)
     }
 
-    /// Returns when a connection is lost.
+    /// Returns when a connection is lost, or leads to a server that is not the primary any more, as sentinels say.
     async fn watch(&self, commands: &mut Option<Commands>, subscriber: &Link) {
         let Some(current) = commands.as_ref() else { return };
         tokio::select! {
@@ -199,13 +217,15 @@ impl Supervisor {
             () = subscriber.broken().cancelled() => {
                 tracing::warn!(link = Side::Subscriber.as_str(), "a connection to redis was lost");
             }
+            // Before it was told so itself, it may go on taking writes, which it will lose.
+            () = self.whereabouts.moved(&current.found) => self.drop_commands(commands),
         }
     }
 
     fn drop_commands(&self, commands: &mut Option<Commands>) {
         *commands = None;
         self.primary.clear();
-        self.meters.link(Side::Command).up.set(0.0);
+        self.meters.link(Side::Command).falls();
     }
 
     fn enter(&self, state: LinkState) {

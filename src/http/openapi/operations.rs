@@ -261,6 +261,10 @@ pub const OPERATIONS: &[Operation] = &[
         answer: (200, "A page", Content::Text("text/html")), faults: &[SessionNotFound], ..CALL
     },
     Operation {
+        path: "/docs", id: "getApiPage", summary: "This description, for people.",
+        answer: (200, "A page", Content::Text("text/html")), ..CALL
+    },
+    Operation {
         path: "/web/{*file}", id: "getPageFile", summary: "A file of the page; the sample film in ranges, too.",
         answer: (200, "A file", Content::Text("*/*")), faults: &[NotFound], ..CALL
     },

@@ -27,8 +27,8 @@ pub struct Todo {
 /// What became of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// It is on its way: written or queued.
-    Sent,
+    /// It is on its way: so many bytes of it are written, which the caller counts, and the rest is queued.
+    Sent(usize),
     /// The listener has it, or wants none yet.
     Skipped,
     /// The listener will pull it.

@@ -27,7 +27,7 @@ fn listener(room: usize, frames: usize) -> (Arc<Outbox>, mpsc::Receiver<Bytes>, 
 
 fn run(epoch: Epoch, first: u64, last: u64) -> Run {
     let bytes = Bytes::from(format!("{first}-{last}"));
-    Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes }
+    Run { begin: epoch, end: Position { epoch, seq: Seq(last) }, first: Seq(first), bytes, narrow: None }
 }
 
 /// A log that lost what follows `kept` of `old`'s epoch, and went on to `now`.
@@ -39,14 +39,14 @@ fn after_a_loss(old: Position, kept: u64, now: Position) -> History {
 async fn only_the_next_run_is_delivered() {
     let (outbox, mut read, at) = listener(8, 8);
     assert_eq!(outbox.deliver(&run(at.epoch, 9, 10)), Delivery::Skipped);
-    assert_eq!(outbox.deliver(&run(at.epoch, 11, 12)), Delivery::Sent);
+    assert!(matches!(outbox.deliver(&run(at.epoch, 11, 12)), Delivery::Sent(_)));
     assert_eq!(outbox.deliver(&run(at.epoch, 12, 14)), Delivery::Lagging);
     assert_eq!(outbox.deliver(&run(at.epoch, 13, 14)), Delivery::Lagging, "who lags pulls");
     let twelfth = Position { epoch: at.epoch, seq: Seq(12) };
     assert!(!outbox.feed(twelfth, &run(at.epoch, 14, 14)));
     assert!(outbox.feed(twelfth, &run(at.epoch, 13, 14)));
     outbox.settle();
-    assert_eq!(outbox.deliver(&run(at.epoch, 15, 15)), Delivery::Sent);
+    assert!(matches!(outbox.deliver(&run(at.epoch, 15, 15)), Delivery::Sent(_)));
     read.try_recv().expect("welcome");
     let got: Vec<_> = std::iter::from_fn(|| read.try_recv().ok()).collect();
     assert_eq!(got, ["11-12", "13-14", "15-15"]);
@@ -56,7 +56,7 @@ async fn only_the_next_run_is_delivered() {
 async fn who_has_had_their_last_entry_gets_no_other() {
     let (outbox, mut read, at) = listener(8, 8);
     let kicked = Closing::Ours(crate::protocol::close::Ending::Kicked);
-    assert_eq!(outbox.deliver(&run(at.epoch, 11, 11)), Delivery::Sent);
+    assert!(matches!(outbox.deliver(&run(at.epoch, 11, 11)), Delivery::Sent(_)));
     outbox.finish_after(Seq(11), kicked);
     // Their task has not closed yet.
     assert_eq!(outbox.deliver(&run(at.epoch, 12, 12)), Delivery::Skipped);
@@ -72,7 +72,7 @@ async fn past_its_bound_a_listener_lags_and_holds_no_more() {
     let (outbox, mut read, at) = listener(1, 2);
     let results: Vec<_> = (11..=14).map(|seq| outbox.deliver(&run(at.epoch, seq, seq))).collect();
     // The body holds the welcome, so the first two are queued and the bound of two is reached.
-    assert_eq!(results, [Delivery::Sent, Delivery::Sent, Delivery::Lagging, Delivery::Lagging]);
+    assert_eq!(results, [Delivery::Sent(0), Delivery::Sent(0), Delivery::Lagging, Delivery::Lagging]);
     assert_eq!(outbox.todo(), Todo { queued: true, lagging: true, closing: None });
     assert_eq!(outbox.lock().queued_bytes, 10);
     read.try_recv().expect("welcome");
@@ -103,13 +103,13 @@ async fn who_missed_an_epochs_beginning_is_told_before_its_entries() {
     // The room turned while this listener was behind it: `adopt` passed it by.
     outbox.adopt(Position { epoch: next, seq: Seq(11) }, &Bytes::from_static(b"{}"));
     assert_eq!(outbox.cursor(), Some(at));
-    assert_eq!(outbox.deliver(&run(next, 11, 11)), Delivery::Sent);
+    assert!(matches!(outbox.deliver(&run(next, 11, 11)), Delivery::Sent(_)));
     read.try_recv().expect("welcome");
     let status = read.try_recv().expect("status");
     let told = format!(r#""data":{{"backend":"up","epoch":"{next}","head":10}}"#);
     assert!(String::from_utf8_lossy(&status).contains(&told), "{status:?}");
     assert_eq!(read.try_recv().expect("the entry"), "11-11");
-    assert_eq!(outbox.deliver(&run(next, 12, 12)), Delivery::Sent);
+    assert!(matches!(outbox.deliver(&run(next, 12, 12)), Delivery::Sent(_)));
     assert_eq!(read.try_recv().expect("told once"), "12-12");
 }
 

@@ -16,8 +16,10 @@ impl Live {
             first: self.at.seq.next(),
             end: history.position(),
             bytes: Bytes::new(),
+            narrow: None,
         };
-        self.acts.push(Act::Batch(Batch::new(Runs::same(&nothing), Vec::new(), Instant::now())));
+        let batch = Batch::new(Runs::same(&nothing), Vec::new(), Instant::now());
+        self.acts.push(Act::Batch(Box::new(batch)));
         self.at = history.position();
         self.lock_ring(|ring, at| ring.restart(at));
         self.catch_up()

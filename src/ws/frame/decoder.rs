@@ -7,21 +7,39 @@
 //! rules of one header ([`super::head`]), nor for timing an unfinished message: it says
 //! [`Decoder::mid_message`], the connection owns the clock.
 
-use super::head::{Head, Kind, Part};
+use super::content;
+use super::head::{Allowed, Head, Kind, Part};
 use super::spill::{OpenFrame, Spill};
 use super::{Event, Flow, Violation};
+use crate::protocol::deflate::most_deflated;
 use std::mem;
 use std::str;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 /// Most frames one message may come in. Nothing we know cuts a message of 64 KiB into more pieces than this,
 /// and without a bound an endless row of empty fragments is work that no size limit sees.
-pub const MAX_FRAGMENTS: u8 = 64;
+pub const MAX_FRAGMENTS: u32 = 64;
+
+/// What a decoder lets through, of what RFC 6455 would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Bytes of payload of one message, after inflating.
+    pub message_bytes: usize,
+    /// Frames of one message.
+    pub fragments: u32,
+    /// Whether a message may be compressed: permessage-deflate was negotiated, and no context is taken over.
+    pub deflate: bool,
+    /// Whether a message may be binary. Not on our wire, which is JSON; conformance suites send some.
+    pub binary: bool,
+}
 
 /// The reading side of one connection; see the module's own words.
 #[derive(Debug)]
 pub struct Decoder {
+    // The rules, not as one struct: it would be padded, and every idle connection pay for that.
     message_limit: usize,
+    fragments: u32,
+    allowed: Allowed,
     /// A close was read, or a rule was broken: whatever else comes is ignored.
     ended: bool,
     spill: Option<Box<Spill>>,
@@ -41,10 +59,26 @@ impl Step {
 }
 
 impl Decoder {
-    /// A decoder for a new connection. `message_limit` is in bytes of payload of one message.
+    /// A decoder for a new connection of our wire: text, not compressed, in at most [`MAX_FRAGMENTS`] frames.
+    /// `message_limit` is in bytes of payload of one message.
     #[must_use]
     pub fn new(message_limit: usize) -> Self {
-        Self { message_limit, ended: false, spill: None }
+        let fragments = MAX_FRAGMENTS;
+        Self::with(Rules { message_bytes: message_limit, fragments, deflate: false, binary: false })
+    }
+
+    /// A decoder under other rules.
+    #[must_use]
+    pub fn with(rules: Rules) -> Self {
+        let Rules { message_bytes: message_limit, fragments, deflate, binary } = rules;
+        Self { message_limit, fragments, allowed: Allowed { deflate, binary }, ended: false, spill: None }
+    }
+
+    /// Lets messages be compressed from now on, if that was negotiated.
+    #[must_use]
+    pub fn deflating(mut self, negotiated: bool) -> Self {
+        self.allowed.deflate = negotiated;
+        self
     }
 
     /// Changes the limit for every frame whose header is read from now on. To have it hold for the frame
@@ -103,8 +137,8 @@ impl Decoder {
         self.spill.as_ref().is_some_and(|spill| spill.is_mid_message() && !spill.is_waiting())
     }
 
-    /// Bytes of heap the decoder holds: none when idle, and otherwise at most the message limit, a small
-    /// header and what a pause keeps.
+    /// Bytes of heap the decoder holds: none when idle, and otherwise at most the message limit (as much as a
+    /// message of that size may have when it is deflated), a small header and what a pause keeps.
     #[must_use]
     pub fn spilled_bytes(&self) -> usize {
         self.spill.as_ref().map_or(0, |spill| spill.bytes())
@@ -136,7 +170,7 @@ impl Decoder {
                 return self.take_with_held(bytes, on);
             }
         }
-        match Head::read(bytes)? {
+        match Head::read(bytes, self.allowed)? {
             Some(head) if matches!(head.kind, Kind::Data(_)) => self.open_frame(&head, head.size, bytes, on),
             Some(mut head) if head.is_whole_in(bytes) => {
                 let used = head.end();
@@ -152,11 +186,12 @@ impl Decoder {
         bytes: &mut [u8],
         on: &mut impl FnMut(Event<'_>) -> Flow,
     ) -> Result<Step, Violation> {
+        let allowed = self.allowed;
         let spill = self.spill_mut();
         let before = spill.held().len();
         let (mut joined, size) = spill.held_and(bytes);
         let joined = &mut joined[..size];
-        match Head::read(joined)? {
+        match Head::read(joined, allowed)? {
             Some(head) if matches!(head.kind, Kind::Data(_)) => {
                 spill.let_go();
                 self.open_frame(&head, head.size - before, bytes, on)
@@ -190,11 +225,14 @@ impl Decoder {
         let remaining = self.check_place(head)?;
         let mut mask = head.mask;
         let payload = &mut bytes[at..];
-        if head.kind == Kind::Data(Part::First) && head.last && payload.len() >= remaining {
-            let payload = &mut payload[..remaining];
-            mask.apply(payload);
-            let text = str::from_utf8(payload).map_err(|_| Violation::NotUtf8)?;
-            return Ok(Step { used: at + remaining, flow: on(Event::Text(text)) });
+        if let Kind::Data(Part::First(form)) = head.kind {
+            if head.last && payload.len() >= remaining {
+                let payload = &mut payload[..remaining];
+                mask.apply(payload);
+                let flow = content::whole(payload, form, self.message_limit, on)?;
+                return Ok(Step { used: at + remaining, flow });
+            }
+            self.spill_mut().open_message(form);
         }
         self.spill_mut().open_frame(OpenFrame { last: head.last, remaining, mask });
         let step = self.take_payload(payload, on)?;
@@ -205,13 +243,17 @@ impl Decoder {
     /// within bounds.
     fn check_place(&self, head: &Head) -> Result<usize, Violation> {
         let message = self.spill.as_ref().and_then(|spill| spill.message.as_ref());
-        let so_far = match (head.kind, message) {
-            (Kind::Data(Part::First), Some(_)) => return Err(Violation::Interleaved),
-            (Kind::Data(Part::Next), None) => return Err(Violation::StrayContinuation),
-            (_, Some(message)) if message.frames >= MAX_FRAGMENTS => return Err(Violation::TooManyFragments),
-            (_, message) => message.map_or(0, |message| message.text.len()),
+        let (so_far, deflated) = match (head.kind, message) {
+            (Kind::Data(Part::First(_)), Some(_)) => return Err(Violation::Interleaved),
+            (Kind::Data(Part::First(form)), None) => (0, form.deflated),
+            (_, None) => return Err(Violation::StrayContinuation),
+            (_, Some(message)) if message.frames >= self.fragments => {
+                return Err(Violation::TooManyFragments);
+            }
+            (_, Some(message)) => (message.content.len(), message.content.is_deflated()),
         };
-        let room = self.message_limit.saturating_sub(so_far);
+        let most = if deflated { most_deflated(self.message_limit) } else { self.message_limit };
+        let room = most.saturating_sub(so_far);
         usize::try_from(head.length).ok().filter(|length| *length <= room).ok_or(Violation::TooBig)
     }
 
@@ -221,11 +263,12 @@ impl Decoder {
         bytes: &mut [u8],
         on: &mut impl FnMut(Event<'_>) -> Flow,
     ) -> Result<Step, Violation> {
+        let limit = self.message_limit;
         let spill = self.spill_mut();
         let used = spill.gather(bytes)?;
         match spill.take_finished() {
             None => Ok(Step::silent(used)),
-            Some(text) => Ok(Step { used, flow: on(Event::Text(&text.finish()?)) }),
+            Some(content) => Ok(Step { used, flow: content.finish(limit, on)? }),
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Responsible for the checks that need no other frame; those that do (is a message open, how long is it
 //! already) are the decoder's. A header is refused the moment it is complete: nothing of its payload is
-//! awaited, and nothing is allocated for a length it declares. This is the one place where RSV1 becomes legal
-//! when permessage-deflate is negotiated.
+//! awaited, and nothing is allocated for a length it declares. RSV1 is legal where permessage-deflate gives it a
+//! meaning: once that is negotiated, on the first frame of a message (RFC 7692, 6).
 
 use super::Violation;
 use super::mask::Mask;
@@ -17,13 +17,27 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 /// A header alone is at most 14.
 pub(super) const MAX_HELD: usize = 2 + 4 + MAX_CONTROL_PAYLOAD;
 
+/// What is legal beside frames of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowed {
+    pub(super) deflate: bool,
+    pub(super) binary: bool,
+}
+
 /// A frame of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// A text frame: a message begins.
-    First,
+    /// A text frame, or a binary one: a message begins.
+    First(Form),
     /// A continuation.
     Next,
+}
+
+/// What its first frame says of a whole message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) binary: bool,
+    pub(super) deflated: bool,
 }
 
 /// What a frame is.
@@ -53,7 +67,7 @@ impl Head {
     ///
     /// # Errors
     /// The first rule it breaks.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
+    pub(super) fn read(bytes: &[u8], allowed: Allowed) -> Result<Option<Self>, Violation> {
         let mut cursor = Cursor::new(bytes);
         // Reading from memory cannot fail, so the codec's only error is an opcode it does not know.
         let Some((header, length)) =
@@ -62,13 +76,14 @@ impl Head {
             return Ok(None);
         };
         let size = cursor.position() as usize;
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        let starts_message = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
+        if header.rsv1 && !(allowed.deflate && starts_message) || header.rsv2 || header.rsv3 {
             return Err(Violation::ReservedBit);
         }
         if size != header.len(length) {
             return Err(Violation::LongLength);
         }
-        let kind = kind(header.opcode)?;
+        let kind = kind(&header, allowed)?;
         if !matches!(kind, Kind::Data(_)) {
             check_control(&header, length)?;
         }
@@ -88,10 +103,12 @@ impl Head {
     }
 }
 
-fn kind(opcode: OpCode) -> Result<Kind, Violation> {
-    match opcode {
-        OpCode::Data(Data::Text) => Ok(Kind::Data(Part::First)),
+fn kind(header: &FrameHeader, allowed: Allowed) -> Result<Kind, Violation> {
+    let first = |binary| Ok(Kind::Data(Part::First(Form { binary, deflated: header.rsv1 })));
+    match header.opcode {
+        OpCode::Data(Data::Text) => first(false),
         OpCode::Data(Data::Continue) => Ok(Kind::Data(Part::Next)),
+        OpCode::Data(Data::Binary) if allowed.binary => first(true),
         OpCode::Data(Data::Binary) => Err(Violation::Binary),
         OpCode::Control(Control::Ping) => Ok(Kind::Ping),
         OpCode::Control(Control::Pong) => Ok(Kind::Pong),

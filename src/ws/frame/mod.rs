@@ -8,10 +8,11 @@
 //! tungstenite's; assembly is ours, because a library's assembler owns a read buffer per connection, and here
 //! an idle connection must own none.
 //!
-//! permessage-deflate will need two changes and no third: `head` decides whether RSV1 is legal (on the first
-//! frame of a message, once negotiated), and the text a message is gathered into (`utf8`) is fed what the
-//! inflater yields instead of the payload itself. Until then RSV1 is a violation.
+//! A compressed message (RFC 7692) is gathered as it came and inflated when it is whole, in what its thread keeps for that: a
+//! connection that is within a message holds what arrived, not the window and tables of an inflater. So its text is checked when
+//! it is whole too, and not as it arrives.
 
+mod content;
 mod decoder;
 mod head;
 mod mask;
@@ -24,7 +25,7 @@ mod agreement;
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{Decoder, MAX_FRAGMENTS};
+pub use decoder::{Decoder, MAX_FRAGMENTS, Rules};
 pub use violation::Violation;
 
 /// Something a client said.
@@ -32,6 +33,8 @@ pub use violation::Violation;
 pub enum Event<'a> {
     /// A whole text message.
     Text(&'a str),
+    /// A whole binary message, where [`Rules::binary`] lets one through.
+    Binary(&'a [u8]),
     /// A ping, whose payload the pong must carry.
     Ping(&'a [u8]),
     /// A pong, asked for or not.

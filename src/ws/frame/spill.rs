@@ -1,14 +1,14 @@
 //! What the end of a read cut off: the only memory reading keeps between two reads.
 //!
 //! Responsible for its bounds and for knowing when it is empty, so that the decoder can free it. At most one
-//! control frame ([`MAX_HELD`] bytes) is held as it came; a message's text grows with what arrived and never
+//! control frame ([`MAX_HELD`] bytes) is held as it came; a message's content grows with what arrived and never
 //! past what its headers declared; bytes wait undecoded only while the caller paused. Not responsible for any
 //! rule of the protocol.
 
 use super::Violation;
-use super::head::MAX_HELD;
+use super::content::Content;
+use super::head::{Form, MAX_HELD};
 use super::mask::Mask;
-use super::utf8::PartialText;
 
 /// See the module's own words.
 #[derive(Debug)]
@@ -24,11 +24,11 @@ pub(super) struct Spill {
 }
 
 /// A message of which frames are still to come, or the rest of one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OpenMessage {
-    pub(super) text: PartialText,
+    pub(super) content: Content,
     /// Frames begun.
-    pub(super) frames: u8,
+    pub(super) frames: u32,
     /// The frame whose payload is not complete; without one, a continuation is awaited.
     frame: Option<OpenFrame>,
 }
@@ -61,8 +61,8 @@ impl Spill {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let text = self.message.as_ref().map_or(0, |message| message.text.capacity());
-        size_of::<Self>() + text + self.waiting.capacity()
+        let content = self.message.as_ref().map_or(0, |message| message.content.capacity());
+        size_of::<Self>() + content + self.waiting.capacity()
     }
 
     pub(super) fn held(&self) -> &[u8] {
@@ -90,30 +90,35 @@ impl Spill {
         self.held_len = 0;
     }
 
-    /// Begins a frame of the open message, or of a new one.
+    /// Begins a message; [`open_frame`](Self::open_frame) begins its first frame.
+    pub(super) fn open_message(&mut self, form: Form) {
+        self.message = Some(OpenMessage { content: Content::new(form), frames: 0, frame: None });
+    }
+
+    /// Begins a frame of the open message.
     pub(super) fn open_frame(&mut self, frame: OpenFrame) {
-        let message = self.message.get_or_insert_default();
-        message.frames += 1;
-        message.frame = Some(frame);
+        if let Some(message) = &mut self.message {
+            message.frames += 1;
+            message.frame = Some(frame);
+        }
     }
 
     /// Takes payload of the open frame from the beginning of `bytes`; how many bytes that was.
     pub(super) fn gather(&mut self, bytes: &mut [u8]) -> Result<usize, Violation> {
-        let Some(OpenMessage { text, frame: Some(frame), .. }) = &mut self.message else { return Ok(0) };
+        let Some(OpenMessage { content, frame: Some(frame), .. }) = &mut self.message else { return Ok(0) };
         let used = frame.remaining.min(bytes.len());
         let payload = &mut bytes[..used];
         frame.mask.apply(payload);
-        text.make_room(used, frame.remaining);
-        text.push(payload)?;
+        content.push(payload, frame.remaining)?;
         frame.remaining -= used;
         Ok(used)
     }
 
-    /// Closes the open frame if its payload is complete, and hands out the text if that completes the
+    /// Closes the open frame if its payload is complete, and hands out the content if that completes the
     /// message.
-    pub(super) fn take_finished(&mut self) -> Option<PartialText> {
+    pub(super) fn take_finished(&mut self) -> Option<Content> {
         let message = self.message.as_mut()?;
         let frame = message.frame.take_if(|frame| frame.remaining == 0)?;
-        if frame.last { self.message.take().map(|message| message.text) } else { None }
+        if frame.last { self.message.take().map(|message| message.content) } else { None }
     }
 }

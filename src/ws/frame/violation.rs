@@ -29,13 +29,15 @@ pub enum Violation {
     CloseCode,
     /// A close body of one byte, half a code (5.5.1).
     CloseBody,
-    /// A binary message; the wire is JSON.
+    /// A binary message, where only text is spoken.
     Binary,
     /// Text or a close reason that is not UTF-8 (8.1).
     NotUtf8,
-    /// A message longer than the limit, by what its headers declare.
+    /// A compressed message that is not whole deflate data (RFC 7692, 7.2.2).
+    Deflate,
+    /// A message longer than the limit, by what its headers declare or by what it inflates to.
     TooBig,
-    /// A message of more than [`MAX_FRAGMENTS`](super::MAX_FRAGMENTS) frames.
+    /// A message of more frames than are allowed ([`MAX_FRAGMENTS`](super::MAX_FRAGMENTS)).
     TooManyFragments,
 }
 
@@ -67,6 +69,7 @@ impl Violation {
             Self::CloseBody => "close_body",
             Self::Binary => "binary",
             Self::NotUtf8 => "not_utf8",
+            Self::Deflate => "deflate_data",
             Self::TooBig => "too_big",
             Self::TooManyFragments => "too_many_fragments",
         }

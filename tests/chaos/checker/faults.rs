@@ -61,7 +61,8 @@ impl Fault {
 
     /// Whether it explains that a reader who got to their position at `reached` is told so at `told`.
     pub fn excuses_reset(&self, reached: MonoUs, told: MonoUs, terms: &Terms) -> bool {
-        self.excuses_loss(terms.level)
+        // Entries are announced before replicas have them: what a failover takes away may have been seen, and acked to nobody.
+        (self.excuses_loss(terms.level) || self.kind == FaultKind::FailoverLossy)
             && self.began <= told
             && self.ended.is_none_or(|ended| reached <= later(ended, terms.slack))
     }

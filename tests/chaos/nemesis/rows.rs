@@ -1,15 +1,15 @@
 //! The matrix: which rows there are and what each needs. What a fault may cost is the checker's to know, from the kind of the fault.
 //!
-//! Rows of FAULTS section 1 that are not here: F23-F28 (Sentinel and Cluster, which the gateway does not speak yet), F30 and F32 (starts and hashing, tested in
-//! `tests/it`), and every row at the levels `fsync` and `replicated`. A name, once given, stays.
+//! Rows of FAULTS section 1 that are not here: F30 and F32 (starts and hashing, tested in
+//! `tests/it`), and every row but F24 at the levels `fsync` and `replicated`. A name, once given, stays.
 
 use std::time::Duration;
 
-use super::{Inject, Row, Scale, clients, links, mix, nodes, people, seen, stores};
+use super::{Inject, Row, Scale, clients, failovers, links, mix, nodes, people, seen, stores};
 use crate::support::redis_server::{Aof, RedisOptions};
 use crate::workload::Shape;
 use crate::workload::member::Habit;
-use crate::world::WorldOptions;
+use crate::world::{Servers, WorldOptions};
 
 const fn row(id: &'static str, fault: &'static str, inject: Inject) -> Row {
     Row {
@@ -82,6 +82,38 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row { smoke: true, ..row("F20", "Redis frozen", stores::FROZEN) },
     Row { smoke: true, ..row("F22", "Redis out of memory", stores::MEMORY_FULL) },
+    // Sentinels that call a server down after a second need a machine on which nothing takes one: the load of these rows is small in every run.
+    Row {
+        world: |_| watched(),
+        shape: |_, _| Shape::small(),
+        ..row("F23", "planned failover (SENTINEL FAILOVER)", failovers::PLANNED)
+    },
+    Row {
+        world: |_| watched(),
+        shape: |_, _| Shape::small(),
+        afterwards: seen::LOST_AND_SENT_AGAIN,
+        ..row("F24", "primary killed while its replicas lag", failovers::KILLED_BEHIND)
+    },
+    Row {
+        world: |_| watched().with("DURABILITY", "replicated"),
+        shape: |_, _| Shape::small(),
+        ..row("F24r", "the same, acks waiting for a replica", failovers::KILLED_BEHIND)
+    },
+    Row {
+        world: |_| watched(),
+        shape: |_, _| Shape::small(),
+        ..row("F25", "primary cut off from everybody, replaced, and back", failovers::CUT_OFF)
+    },
+    Row {
+        world: |_| clustered(),
+        shape: |_, _| Shape::small(),
+        ..row("F27", "primary of a cluster killed, its replica promoted", failovers::CLUSTER_KILLED)
+    },
+    Row {
+        world: |_| clustered(),
+        shape: |_, _| Shape::small(),
+        ..row("F28", "hash slots of sessions moved, there and back", failovers::SLOTS_MOVED)
+    },
     Row {
         shape: |_, scale| idle(scale),
         ..row("F34", "a node dies with many idle connections", nodes::STORM)
@@ -108,6 +140,16 @@ pub(crate) const ROWS: &[Row] = &[
 /// A durable Redis with one line more in its configuration.
 fn with_line(line: &str) -> RedisOptions {
     RedisOptions { extra: vec![line.to_owned()], ..RedisOptions::durable() }
+}
+
+/// A primary, two replicas, three sentinels.
+fn watched() -> WorldOptions {
+    let redis = crate::support::pair::options();
+    WorldOptions { redis, servers: Servers::Watched, ..WorldOptions::default() }
+}
+
+fn clustered() -> WorldOptions {
+    WorldOptions { servers: Servers::Clustered, ..WorldOptions::default() }
 }
 
 fn doors() -> WorldOptions {

@@ -28,7 +28,7 @@ pub(super) const LISTENERS_KILLED: Inject = |scene| {
 /// Every connection that listens, at once; how many there were.
 pub(super) async fn kill_listeners(scene: &Scene) -> usize {
     let fault = scene.breaks(FaultKind::SubscriberKilled, &[]);
-    let killed = scene.world.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    let killed = scene.world.redis().cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     scene.heals(fault);
     killed.trim().parse().expect("CLIENT KILL with a filter answers a number")
 }
@@ -38,7 +38,7 @@ pub(super) const OVERRUN: Inject = |scene| {
     Box::pin(async move {
         let fault = scene.silences(FaultKind::SubscriberOverrun, &[0]);
         scene.world.places[0].link.pause(crate::support::chaos_proxy::Direction::Down, true);
-        let redis = &scene.world.redis;
+        let redis = scene.world.redis();
         wait::until_within(Duration::from_secs(60), "Redis to kill the slow listener", || async {
             redis.log().contains("for overcoming of output buffer limits").then_some(())
         })
@@ -62,9 +62,9 @@ pub(super) const CRASH: Inject = |scene| {
 /// Kills Redis when its file is written, and starts it again.
 pub(super) async fn crash(scene: &mut Scene) {
     let fault = scene.silences(FaultKind::RedisKilled, &scene.everywhere());
-    scene.world.redis.crash().await;
+    scene.world.redis_mut().crash().await;
     scene.for_a_while(scene.scale.pick(1, 4)).await;
-    scene.world.redis.restart().await;
+    scene.world.redis_mut().restart().await;
     scene.heals(fault);
     scene.world.all_ready().await;
 }
@@ -75,9 +75,9 @@ pub(super) const TAIL_LOST: Inject = |scene| {
         for _ in 0..scene.scale.pick(2, 4) {
             let bytes = scene.rng.u64(TAIL);
             let fault = scene.silences(FaultKind::RedisTailLost, &scene.everywhere());
-            scene.world.redis.kill9();
-            let cut = scene.world.redis.cut_aof_tail(bytes);
-            scene.world.redis.restart().await;
+            scene.world.redis_mut().kill9();
+            let cut = scene.world.redis_mut().cut_aof_tail(bytes);
+            scene.world.redis_mut().restart().await;
             scene.heals(fault);
             scene.seen.remarks.push(format!("{cut} bytes cut"));
             scene.world.all_ready().await;
@@ -90,7 +90,7 @@ pub(super) const TAIL_LOST: Inject = |scene| {
 pub(super) const FLUSHED: Inject = |scene| {
     Box::pin(async move {
         let fault = scene.breaks(FaultKind::RedisEmptied, &[]);
-        scene.world.redis.cli(&["FLUSHALL"]).await;
+        scene.world.redis().cli(&["FLUSHALL"]).await;
         scene.heals(fault);
         everybody_is_told(scene).await;
     })
@@ -100,9 +100,9 @@ pub(super) const FLUSHED: Inject = |scene| {
 pub(super) const RESTARTED_EMPTY: Inject = |scene| {
     Box::pin(async move {
         let fault = scene.silences(FaultKind::RedisEmptied, &scene.everywhere());
-        scene.world.redis.kill9();
+        scene.world.redis_mut().kill9();
         scene.for_a_while(1).await;
-        scene.world.redis.restart().await;
+        scene.world.redis_mut().restart().await;
         scene.heals(fault);
         everybody_is_told(scene).await;
         scene.world.all_ready().await;
@@ -134,9 +134,9 @@ pub(super) const FROZEN: Inject = |scene| {
 /// SIGSTOP for a while.
 pub(super) async fn freeze(scene: &mut Scene, seconds: u64) {
     let fault = scene.silences(FaultKind::RedisFrozen, &scene.everywhere());
-    scene.world.redis.freeze();
+    scene.world.redis().freeze();
     scene.for_a_while(seconds).await;
-    scene.world.redis.thaw();
+    scene.world.redis().thaw();
     scene.heals(fault);
     scene.world.all_ready().await;
 }
@@ -147,11 +147,11 @@ pub(super) const MEMORY_FULL: Inject = |scene| {
         // Less than it uses: every script that writes is refused at once, and the probe's is one of them. The log can still be read, but a node that
         // cannot prove that it delivers says 503, as while Redis is away; that nothing can be published is told to each who tries.
         let fault = scene.silences(FaultKind::RedisFull, &scene.everywhere());
-        scene.world.redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
+        scene.world.redis().cli(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
         // Longer than a publish is tried.
         scene.for_a_while(scene.scale.pick(8, 12)).await;
         refusals(scene).await;
-        scene.world.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
+        scene.world.redis().cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
         scene.heals(fault);
         scene.world.all_ready().await;
     })
@@ -186,7 +186,7 @@ pub(super) const DISK_FULL: Inject = |scene| {
         };
         let fault = scene.breaks(FaultKind::RedisFull, &[]);
         disk.fill();
-        let redis = &scene.world.redis;
+        let redis = scene.world.redis();
         wait::until("Redis to refuse writes", || async {
             let answer = redis.ask(&["SET", "chaos", "full", "PX", "1000"]).await;
             matches!(answer, Reply::Error(error) if error.starts_with("MISCONF")).then_some(())
@@ -207,7 +207,7 @@ pub(crate) struct Disk(PathBuf);
 impl Disk {
     /// Mounts one, and lets Redis begin a new file on it.
     async fn under(scene: &Scene) -> Option<Disk> {
-        let redis = &scene.world.redis;
+        let redis = scene.world.redis();
         let directory = redis.dir().to_owned();
         redis.cli(&["CONFIG", "SET", "appendonly", "no"]).await;
         let mounted =

@@ -71,6 +71,8 @@ struct Plan {
     deaf: Option<u64>,
     /// What becomes of connections that subscribed to something, and of those that will.
     listeners: Listeners,
+    /// Nothing of what the server says gets through to its replicas.
+    copies_deaf: bool,
     /// New connections take little from the server before it feels that nobody reads.
     narrow: bool,
     up: Lane,
@@ -193,6 +195,11 @@ impl ChaosProxy {
         self.change(|plan| plan.listeners = Listeners::Deaf);
     }
 
+    /// Swallows what the server says on every connection by which a replica follows it; all others pass.
+    pub fn deafen_replicas(&self) {
+        self.change(|plan| plan.copies_deaf = true);
+    }
+
     /// Resets every connection that subscribed to something, now and as soon as a new one does; all others pass.
     pub fn cut_listeners(&self) {
         self.change(|plan| plan.listeners = Listeners::Cut);
@@ -299,6 +306,15 @@ async fn accept_all(
     }
 }
 
+/// What a connection has asked its server for.
+#[derive(Default)]
+struct Asked {
+    /// Announcements.
+    listens: AtomicBool,
+    /// The stream of a primary.
+    copies: AtomicBool,
+}
+
 /// Why a connection through the proxy ends.
 enum End {
     /// Both sides said goodbye: nothing is left to do.
@@ -315,7 +331,7 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
         let plan = plan.borrow_and_update();
         (plan.generation, plan.narrow || plan.down.rate.is_some())
     };
-    let listens = AtomicBool::new(false);
+    let asked = Asked::default();
     let Ok(mut server) = connect(target, thin).await else {
         return reset(&client);
     };
@@ -324,8 +340,8 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut plan: watch::Recei
     let end = {
         let (client_read, client_write) = client.split();
         let (server_read, server_write) = server.split();
-        let mut up = Pump::new(Direction::Up, plan.clone(), &open, &listens);
-        let mut down = Pump::new(Direction::Down, plan.clone(), &open, &listens);
+        let mut up = Pump::new(Direction::Up, plan.clone(), &open, &asked);
+        let mut down = Pump::new(Direction::Down, plan.clone(), &open, &asked);
         let both = async {
             tokio::try_join!(up.run(client_read, server_write), down.run(server_read, client_write))
         };

@@ -110,8 +110,18 @@ pub struct ServerFrame {
 impl ServerFrame {
     /// The JSON of a text frame.
     pub fn json(&self) -> Value {
-        assert_eq!(self.opcode, 1, "not a text frame: {self:?}");
-        serde_json::from_slice(&self.payload).unwrap()
+        serde_json::from_str(&self.text()).unwrap()
+    }
+
+    /// What a text frame says, inflated where RSV1 says that it is compressed.
+    pub fn text(&self) -> String {
+        assert_eq!((self.opcode, self.fin), (1, true), "not a whole text: {self:?}");
+        let bytes = match self.rsv {
+            0 => self.payload.clone(),
+            4 => inflate(&self.payload),
+            rsv => panic!("reserved bits {rsv:03b}"),
+        };
+        String::from_utf8(bytes).unwrap()
     }
 
     /// Code and reason of a close frame.
@@ -125,6 +135,20 @@ impl ServerFrame {
             one => panic!("a close frame of one byte: {one:?}"),
         }
     }
+}
+
+/// A compressed message (RFC 7692, 7.2.2) that takes no context over: what was left off it is put back, and a last block behind that.
+fn inflate(payload: &[u8]) -> Vec<u8> {
+    let whole = [payload, &[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]].concat();
+    miniz_oxide::inflate::decompress_to_vec(&whole)
+        .unwrap_or_else(|error| panic!("not deflate data: {error:?}"))
+}
+
+/// A message as a sender compresses it: its last block, and the first byte of the empty one behind it (RFC 7692, 7.2.3.4).
+pub fn deflate(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = miniz_oxide::deflate::compress_to_vec(payload, 6);
+    bytes.push(0);
+    bytes
 }
 
 /// The head of an HTTP answer, and its body when it has a `Content-Length`.

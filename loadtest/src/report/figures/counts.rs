@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// What ended connections: a close code as text, `lost` for an end without one; and how many.
-type Closes = BTreeMap<String, u64>;
+pub(crate) type Closes = BTreeMap<String, u64>;
 
 /// Counts of a run or a part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

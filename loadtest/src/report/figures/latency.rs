@@ -59,7 +59,8 @@ impl Latency {
             p99_us: at(0.99),
             p999_us: at(0.999),
             max_us: histogram.max(),
-            mean_us: histogram.mean(),
+            // A tenth of a microsecond: more digits would be noise in a file.
+            mean_us: (histogram.mean() * 10.0).round() / 10.0,
             distribution: distribution(histogram),
         })
     }

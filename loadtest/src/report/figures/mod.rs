@@ -183,3 +183,53 @@ impl Run {
         self.knobs.insert(name.to_owned(), value.to_string());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    /// `run.json` of this schema, as it lies in other people's directories.
+    const GOLDEN: &str = include_str!("../golden/run.json");
+
+    #[test]
+    fn the_golden_run_reads_and_is_written_word_for_word() {
+        let run: Run =
+            serde_json::from_str(GOLDEN).expect("reads; if the shape had to change, SCHEMA goes up");
+        assert!(run == sample::run(), "it reads as something else");
+        let written = serde_json::to_string_pretty(&run).expect("writes") + "\n";
+        let differs = written.lines().zip(GOLDEN.lines()).find(|(is, was)| is != was);
+        assert!(written == GOLDEN, "{differs:?}");
+        assert_eq!(run.schema, SCHEMA);
+    }
+
+    #[test]
+    fn every_figure_of_a_run_has_a_place_in_it() {
+        let value: serde_json::Value = serde_json::from_str(GOLDEN).expect("JSON");
+        for path in [
+            "/total/counts/missing",
+            "/total/latency/deliver/p999_us",
+            "/total/samples/3/server_rss_bytes",
+            "/total/steps/0/deliver/p99_us",
+            "/host/kernel",
+            "/server/build/revision",
+            "/verdict/outcome",
+            "/own/0/unit",
+        ] {
+            assert!(!value.pointer(path).unwrap_or(&serde_json::Value::Null).is_null(), "{path}");
+        }
+        assert!(value["total"]["latency"]["recovery"].is_null(), "what was not measured is none, not 0");
+    }
+
+    #[test]
+    fn parts_add_up() {
+        let mut sum = Counts::default();
+        let mut part = sample::run().total.counts;
+        sum.add(&part);
+        part.connections = 7;
+        part.closed(Some(4408));
+        sum.add(&part);
+        assert_eq!((sum.connections, sum.delivered, sum.attempts), (1001, 2 * 599_400, 2006));
+        assert_eq!(sum.closes.get("4408"), Some(&3));
+    }
+}

@@ -1,15 +1,17 @@
 //! The slow reader of a round: it takes nothing, or a little at a time, and in the end tells what became of it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::api::Ticket;
-use crate::client::{Connection, Received, Run, lock};
-use crate::gateway::Gateway;
+use crate::engine::dial::{self, READ, Reader};
+use crate::engine::lock;
+use crate::engine::participant::{Participant, Received};
+use crate::frames::{self, Frames, Kind};
+use crate::message::{self, Frame};
 
 /// Bytes a second of the reader that reads a little.
 pub(crate) const TRICKLE: u32 = 10_000;
@@ -19,14 +21,23 @@ const SIPS: u32 = 20;
 const WINDOW: u32 = 16 * 1024;
 /// How long a reader that begins to read waits for the next bytes before it believes that there are none.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long the gateway may take to welcome it.
+const WELCOME: Duration = Duration::from_secs(10);
 
 /// Somebody slow.
 pub(crate) struct SlowReader {
     connection: Arc<tokio::sync::Mutex<Connection>>,
-    received: Arc<Mutex<Received>>,
+    who: Arc<Participant>,
     sipping: JoinSet<()>,
     from: u64,
-    run: Run,
+}
+
+struct Connection {
+    reader: Reader,
+    write: OwnedWriteHalf,
+    who: Arc<Participant>,
+    run: u32,
+    closed: Option<u16>,
 }
 
 /// What became of one.
@@ -46,21 +57,26 @@ impl SlowReader {
     /// # Errors
     /// The gateway does not take it.
     pub(crate) async fn seat(
-        gateway: &Gateway,
-        host: &Ticket,
-        run: Run,
+        run: u32,
+        who: Arc<Participant>,
         rate: Option<u32>,
     ) -> anyhow::Result<SlowReader> {
-        let ticket = gateway.api().join(&host.session).await?;
-        let mut connection = Connection::open(gateway.addr(), &ticket, Some(WINDOW)).await?;
-        let from = connection.welcome().await?;
-        let received = Received::after(from, 0);
+        let (reader, write) = dial::open(&who, Some(WINDOW)).await?;
+        let mut connection = Connection { reader, write, who: who.clone(), run, closed: None };
+        let welcomed = async {
+            while !lock(&who.received).present {
+                anyhow::ensure!(connection.read(READ).await?, "ended before the welcome");
+            }
+            Ok(())
+        };
+        timeout(WELCOME, welcomed).await??;
+        let from = lock(&who.received).seq.highest();
         let connection = Arc::new(tokio::sync::Mutex::new(connection));
         let mut sipping = JoinSet::new();
         if let Some(rate) = rate {
-            sipping.spawn(sip(connection.clone(), received.clone(), run, rate));
+            sipping.spawn(sip(connection.clone(), rate));
         }
-        Ok(SlowReader { connection, received, sipping, from, run })
+        Ok(SlowReader { connection, who, sipping, from })
     }
 
     /// Reads what there is, as fast as it comes, and tells.
@@ -71,42 +87,71 @@ impl SlowReader {
         self.sipping.shutdown().await;
         let mut connection = self.connection.lock().await;
         let open = loop {
-            let reading = connection.read(64 * 1024, take(&self.received, self.run));
-            match timeout(QUIET, reading).await.ok().transpose()? {
+            match timeout(QUIET, connection.read(READ)).await.ok().transpose()? {
                 Some(true) => {}
                 Some(false) => break false,
                 None => break true,
             }
         };
-        let received = lock(&self.received);
-        let seq = &received.seq;
+        let received = lock(&self.who.received);
+        let seq = received.seq.highest();
+        // Nothing is owed beyond what came: a slow reader may be ended in the middle of the log.
+        let faults = received.faults(seq, std::iter::empty());
         Ok(Fate {
-            entries: seq.highest() - self.from,
-            whole: seq.missing(seq.highest()) + seq.duplicated + seq.reordered + received.resets == 0,
-            closed: received.closed.or((!open).then_some(1006)),
+            entries: seq - self.from,
+            whole: faults == Default::default(),
+            closed: connection.closed.or((!open).then_some(1006)),
         })
     }
 }
 
-fn take(received: &Mutex<Received>, run: Run) -> impl FnMut(crate::frames::Kind, Bytes) {
-    move |kind, payload| {
-        // How late it comes to a slow reader is its own doing.
-        let _ = lock(received).take((kind, &payload), run);
+impl Connection {
+    async fn read(&mut self, most: usize) -> anyhow::Result<bool> {
+        let (mut pongs, mut closed) = (Vec::new(), None);
+        let (who, run) = (&self.who, self.run);
+        let take = |frames: &mut Frames<'_>| {
+            let mut received = lock(&who.received);
+            while let Some((kind, payload)) = frames.next()? {
+                match kind {
+                    Kind::Text => counted(payload, run, &mut received),
+                    Kind::Ping => frames::put(Kind::Pong, payload, &mut pongs),
+                    Kind::Pong => {}
+                    Kind::Close => closed = Some(frames::close_code(payload)),
+                }
+            }
+            Ok(())
+        };
+        let open = self.reader.read(most, take).await?;
+        self.closed = self.closed.or(closed);
+        if !pongs.is_empty() {
+            // A socket that is full needs no proof that somebody is there.
+            let _ = self.write.try_write(&pongs);
+        }
+        Ok(open)
     }
 }
 
-async fn sip(
-    connection: Arc<tokio::sync::Mutex<Connection>>,
-    received: Arc<Mutex<Received>>,
-    run: Run,
-    rate: u32,
-) {
+/// How late it comes to a slow reader is its own doing: only that it comes is looked at.
+fn counted(payload: &[u8], run: u32, received: &mut Received) {
+    match message::read(payload, run) {
+        Frame::Entry { seq, .. } => {
+            received.entry(seq, None);
+        }
+        Frame::Welcome(here) => {
+            received.welcomed(here, false);
+        }
+        Frame::Reset(here) => received.reset(here),
+        _ => {}
+    }
+}
+
+async fn sip(connection: Arc<tokio::sync::Mutex<Connection>>, rate: u32) {
     let mut sips = interval(Duration::from_secs(1) / SIPS);
     sips.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let most = usize::try_from(rate / SIPS).unwrap_or(1).max(1);
     let mut connection = connection.lock_owned().await;
     // An end is found again, and told of, by who asks for the fate.
-    while let Ok(true) = connection.read(most, take(&received, run)).await {
+    while let Ok(true) = connection.read(most).await {
         sips.tick().await;
     }
 }

@@ -1,7 +1,7 @@
 //! What readers saw: I2, I3, I4, I8.
 
 use super::story::*;
-use crate::checker::Invariant;
+use crate::checker::{Invariant, Level};
 use crate::happening::*;
 
 #[test]
@@ -253,6 +253,21 @@ fn i8_a_fault_does_not_excuse_what_came_after_it() {
     let (epoch, head) = (story.log.epoch, story.log.head);
     story.told(2, What::Reset { reason: Reason::Diverged, epoch, head });
     story.breaks(Invariant::I8);
+}
+
+/// Where acks wait for replicas, entries are still announced before.
+#[test]
+fn i8_a_failover_takes_back_what_was_seen_and_never_what_was_acked() {
+    let mut story = Story::with(&[1, 2]);
+    story.terms.level = Level::Replicated;
+    story.say(1);
+    story.say(1);
+    let last = story.log.head;
+    story.restart(FaultKind::FailoverLossy, 1);
+    story.settle();
+    assert_eq!(story.broken(), [Invariant::I1].into(), "it was acked");
+    story.history.retain(|line| !matches!(line.what, What::Ack { at, .. } if at.seq == last));
+    story.holds();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Counts, Direction, End, Lane, Listeners, Open, Plan, counter};
+use super::{Asked, Counts, Direction, End, Lane, Listeners, Open, Plan, counter};
 
 /// Most bytes taken in one read.
 const CHUNK: usize = 16 * 1024;
@@ -21,14 +21,17 @@ const HELD_BYTES: usize = 1024 * 1024;
 /// The word by which a connection asks Redis for announcements. One split over two reads is missed; nobody sends it so.
 const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
 
+/// The word by which a Redis asks another one for its stream.
+const COPY: &[u8] = b"PSYNC";
+
 /// One direction of one connection.
 pub(super) struct Pump<'a> {
     direction: Direction,
     plan: watch::Receiver<Plan>,
     counts: &'a Counts,
     number: u64,
-    /// Whether this connection has asked to be told of something.
-    listens: &'a AtomicBool,
+    /// What this connection has asked for.
+    asked: &'a Asked,
     held: VecDeque<(Instant, Vec<u8>)>,
     held_bytes: usize,
     /// The sender has ended its side.
@@ -42,7 +45,7 @@ impl<'a> Pump<'a> {
         direction: Direction,
         mut plan: watch::Receiver<Plan>,
         open: &'a Open,
-        listens: &'a AtomicBool,
+        asked: &'a Asked,
     ) -> Pump<'a> {
         plan.mark_changed();
         let Open(counts, number) = open;
@@ -51,7 +54,7 @@ impl<'a> Pump<'a> {
             plan,
             counts,
             number: *number,
-            listens,
+            asked,
             held: VecDeque::new(),
             held_bytes: 0,
             ended: false,
@@ -92,8 +95,11 @@ impl<'a> Pump<'a> {
     fn lane(&mut self) -> Lane {
         let plan = self.plan.borrow_and_update();
         let mut lane = plan.lane(self.direction).clone();
-        let listens = self.listens.load(Ordering::SeqCst);
-        let deaf = plan.deaf == Some(self.number) || listens && plan.listeners == Listeners::Deaf;
+        let is = |what: &AtomicBool| what.load(Ordering::SeqCst);
+        let (listens, copies) = (is(&self.asked.listens), is(&self.asked.copies));
+        let deaf = plan.deaf == Some(self.number)
+            || listens && plan.listeners == Listeners::Deaf
+            || copies && plan.copies_deaf;
         lane.swallow |= self.direction == Direction::Down && deaf;
         lane.cut = listens && plan.listeners == Listeners::Cut;
         lane
@@ -116,8 +122,12 @@ impl<'a> Pump<'a> {
             return;
         }
         counter(self.counts, self.direction).fetch_add(bytes.len() as u64, Ordering::SeqCst);
-        if self.direction == Direction::Up && bytes.windows(SUBSCRIBE.len()).any(|word| word == SUBSCRIBE) {
-            self.listens.store(true, Ordering::SeqCst);
+        if self.direction == Direction::Up {
+            for (word, asked) in [(SUBSCRIBE, &self.asked.listens), (COPY, &self.asked.copies)] {
+                if bytes.windows(word.len()).any(|bytes| bytes == word) {
+                    asked.store(true, Ordering::SeqCst);
+                }
+            }
         }
         if lane.swallow {
             self.holed = true;
