@@ -4,6 +4,7 @@
 //! checked that every listener was given every entry at once; a window with a listener that fell behind would be another measurement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -26,6 +27,9 @@ const PART: usize = 256;
 /// Deliveries of a window, about, and the most entries in one: a socket's buffer must take what is not read meanwhile.
 const WINDOW: usize = 4096;
 const WINDOW_ENTRIES: usize = 128;
+
+/// A measurement takes a second; after so many it waits for something that does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +57,10 @@ impl Case {
             let mut measuring = JoinSet::new();
             // On a thread of the runtime, as the task is that hears from Redis.
             measuring.spawn(async move { Scene::set(self).await.measure(&record).await });
-            measuring.join_next().await.expect("it was spawned").expect("it does not panic")
+            let measured = tokio::time::timeout(PATIENCE, measuring.join_next()).await;
+            let measured =
+                measured.unwrap_or_else(|_| panic!("{self:?}: a listener was not given what was announced"));
+            measured.expect("it was spawned").expect("it does not panic")
         })
     }
 }
@@ -85,7 +92,7 @@ impl Scene {
         for (at, number) in (0..case.listeners).zip(0..) {
             let listener = match case.kind {
                 Kind::Channel => Listener::channel(number, &terms),
-                Kind::Socket => Listener::socket(number, &terms, last.contains(&at)),
+                Kind::Socket => Listener::socket(number, &terms, last.contains(&at)).await,
             };
             let seat = Seat { session, participant: ParticipantId::new_random(), generation: Generation(1) };
             listener.outbox.start(seat, Seq::ZERO, history.position(), &Bytes::from_static(b"{}"));

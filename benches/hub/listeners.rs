@@ -74,9 +74,11 @@ impl Listener {
     }
 
     /// One whose bytes go to a socket; `watched`: it is one that [`Self::reach`] waits for.
-    pub(crate) fn socket(number: u64, terms: &Arc<Terms>, watched: bool) -> Self {
+    pub(crate) async fn socket(number: u64, terms: &Arc<Terms>, watched: bool) -> Self {
         let (near, far) = pair();
         let near = tokio::net::TcpStream::from_std(near).expect("a runtime's socket");
+        // Until the runtime has heard so from the kernel, it takes every write for one that would block.
+        near.writable().await.expect("an open socket");
         let end = match watched {
             true => End::Watched(tokio::net::TcpStream::from_std(far).expect("a runtime's socket")),
             false => End::Socket(far),
