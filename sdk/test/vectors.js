@@ -96,6 +96,8 @@ function driftVector(seed, discrete, frames) {
 }
 
 const AHEAD = 987_654;
+/** No multiples of the follower's own times: what happens at the same moment has no order to be held to. */
+const PLAYER = { seekMs: 263.7, startMs: 41.3 };
 
 /** A player that is led through the states of a film: where it is each 50 ms, and what was sent. */
 async function followVector({ ppm, states, pauseAt }) {
@@ -127,7 +129,7 @@ async function followVector({ ppm, states, pauseAt }) {
       return Promise.resolve();
     },
   };
-  const player = new SimPlayer(time, { random: () => 0.5, ppm, frames: false, seekSpread: 0, startSpread: 0 });
+  const player = new SimPlayer(time, { random: () => 0.5, ppm, frames: false, ...PLAYER, seekSpread: 0, startSpread: 0 });
   const sync = follow(/** @type {any} */ (party), player);
   const places = [];
   // Between the follower's own ticks, so that nothing happens at the same time.
@@ -145,7 +147,7 @@ async function followVector({ ppm, states, pauseAt }) {
     await time.run(50);
   }
   sync.stop();
-  return { ppm, ahead: AHEAD, pause_at: pauseAt ?? null, states, places, sent: sent.filter(({ type }) => type !== 'report') };
+  return { ppm, ahead: AHEAD, seek: PLAYER.seekMs, start: PLAYER.startMs, pause_at: pauseAt ?? null, states, places, sent: sent.filter(({ type }) => type !== 'report') };
 }
 
 const media = { kind: 'sample', src: 'sample', duration_ms: 3_600_000 };

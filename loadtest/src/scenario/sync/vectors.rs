@@ -43,6 +43,8 @@ struct OfDrift {
 struct OfFollow {
     ppm: f64,
     ahead: Ms,
+    seek: Ms,
+    start: Ms,
     pause_at: Option<Ms>,
     states: Vec<Told>,
     /// Each 50 ms: where the player is, and whether it plays.
@@ -171,8 +173,12 @@ struct Cinema {
 
 impl Cinema {
     fn new(vector: &OfFollow) -> Self {
-        let make =
-            Make { speed: 1.0 + vector.ppm / 1e6, frames: false, seek: (250.0, 0.0), start: (40.0, 0.0) };
+        let make = Make {
+            speed: 1.0 + vector.ppm / 1e6,
+            frames: false,
+            seek: (vector.seek, 0.0),
+            start: (vector.start, 0.0),
+        };
         let mut clock = Clock::default();
         (0..5).for_each(|_| clock.pong(0.0, Pong { t0: 0.0, t1: vector.ahead, t2: vector.ahead }));
         let player = Player::new(make, fastrand::Rng::with_seed(1));
