@@ -19,8 +19,8 @@ LOAD ?= --profile smoke
 # Of `make sync`: the same, for both of its runs (`loadtest help sync`).
 SYNC ?=
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies k8s
-.PHONY: load sync bench bench-redis bench-idle bench-slow bench-floor
+.PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies api readme k8s
+.PHONY: load sync bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -32,7 +32,8 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
+	$(MAKE) --no-print-directory scaling
 	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 	$(MAKE) --no-print-directory sdk
@@ -61,6 +62,9 @@ clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against 
 	cargo build --locked
 	tests/clients/run.sh
 
+conformance: ## the Autobahn test suite against our socket layer, an hour (CASES="6.* 7.*" for some); skipped, loudly, without a Python 2.7
+	scripts/autobahn.sh $(CASES)
+
 sdk: ## the JavaScript SDK: its types and the page's, its tests under Node (some against a running gateway), its package and its size
 	scripts/install-test-deps.sh
 	cargo build --locked
@@ -85,10 +89,22 @@ proxies: ## two nodes behind nginx, HAProxy and Caddy in turn, on the shipped fi
 	cargo build --locked
 	scripts/proxies.sh
 
+api: ## AsyncAPI and OpenAPI documents against their own rules, the golden frames and a running gateway (schemathesis)
+	cargo build --locked
+	tests/api/run.sh
+
+readme: ## runs what README.md says to type, and looks that the pages name nothing that is not there
+	scripts/install-test-deps.sh
+	cargo build --locked
+	tests/readme/run.sh
+
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
-bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
+bench: bench-hub bench-redis bench-idle ## what a delivery costs a node, and the gateway Redis: measured, printed as tables, judged by nobody
+
+bench-hub: ## nanoseconds of a delivery by how many listen, of a message on memory, and of each piece
+	cargo bench --locked --bench hub
 
 # Redis is what is measured, so our own side need not be optimised.
 bench-redis: ## microseconds of Redis a message, beside the bare commands
@@ -119,6 +135,15 @@ bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
 
+bench-costs: ## what the model of docs/SCALING.md reckons with: arrivals, idle sockets, two nodes, Redis; on loopback, some three minutes
+	scripts/install-test-deps.sh
+	cargo build --locked --release
+	scripts/costs.py
+
+scaling: ## docs/SCALING.md has the tables that scripts/scaling.py computes (part of `make test`)
+	scripts/install-test-deps.sh
+	scripts/scaling.py --check
+
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
@@ -128,6 +153,7 @@ fmt: ## formats the code
 clippy: ## lints, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --features sabotage --bins --test chaos -- -D warnings
+	cargo clippy --locked --features conformance --example echo -- -D warnings
 
 tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy
@@ -151,3 +177,5 @@ ci-steps:
 	$(MAKE) --no-print-directory image-test
 	$(MAKE) --no-print-directory restore-drill
 	$(MAKE) --no-print-directory proxies
+	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory readme

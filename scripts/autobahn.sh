@@ -93,4 +93,6 @@ SPEC
   echo "autobahn: the suite did not finish" >&2
   exit 1
 }
-"$python" "$root/tests/conformance/verdict.py" "$place/report/index.json" $([ -n "$excluded" ] && echo --whole)
+whole=()
+[ -z "$excluded" ] || whole=(--whole)
+"$python" "$root/tests/conformance/verdict.py" "$place/report/index.json" "${whole[@]}"

@@ -33,11 +33,13 @@ pub const MESSAGE: &[Field] = &[
         "`chat`: `{text, reply_to?}` with 1-2000 characters; `event`: `{topic, body}` with a topic of 1-64.",
     ),
 ];
-const CHAT: &[Field] = &[
+/// What a `chat` says.
+pub const CHAT: &[Field] = &[
     Field::required("text", Form::Text { min: 1, max: 2000 }, "What is said."),
     Field::optional("reply_to", Form::Count { max: NUMBER_MAX }, "The entry it answers."),
 ];
-const EVENT: &[Field] = &[
+/// What an `event` says.
+pub const EVENT: &[Field] = &[
     Field::required("topic", Form::Text { min: 1, max: 64 }, "The application's own word for it."),
     Field::required("body", Form::Any, "The application's own data."),
 ];

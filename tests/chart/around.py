@@ -123,7 +123,8 @@ def compose_settings_stand() -> list[str]:
     """Names and values of the nodes' environment are the gateway's own, and every mounted file is there."""
     found = []
     for name, node in nodes().items():
-        seen = {key: str(value) for key, value in node["environment"].items()}
+        # What compose fills in when its own environment has nothing.
+        seen = {key: re.sub(r"\$\{\w+-([^}]*)\}", r"\1", str(value)) for key, value in node["environment"].items()}
         known = documented.settings()
         found += [f"{name}: {key} is no setting" for key in seen if key.removesuffix("_FILE") not in known]
         # The file is made by the service `secret`; what is in it is as good as this.

@@ -8,6 +8,9 @@ const METHODS = ['get', 'post', 'patch', 'delete', 'put'];
 /** `/api/sessions/{id}` and `get` as a name for a link. @param {string} path @param {string} method */
 const anchor = (path, method) => `${method}${path.replace(/[^a-z0-9]+/gi, '-')}`;
 
+/** Words, with `code` in them as such. @param {string} text @returns {(Node | string)[]} */
+const prose = (text) => text.split('`').map((piece, index) => (index % 2 ? make('code', {}, piece) : piece));
+
 /** Who may call, in words. @param {Record<string, any>} call */
 function who(call) {
   const ways = (call.security ?? []).map((one) => Object.keys(one)[0]);
@@ -30,6 +33,7 @@ function line(schema) {
   if (schema.const !== undefined) return [JSON.stringify(schema.const)];
   const type = [schema.type ?? 'anything'].flat();
   if (type.includes('array')) return [...type.map((word) => (word === 'array' ? 'list of ' : `${word} or `)), ...line(schema.items)];
+  if (schema.properties) return ['object: ', ...Object.entries(schema.properties).flatMap(([name, one], index) => [index ? '; ' : '', make('code', {}, name), ' ', ...line(one)])];
   const bounds = [
     schema.format, schema.minLength !== undefined && `${schema.minLength} to ${schema.maxLength} characters`,
     schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`,
@@ -45,11 +49,12 @@ function table(heads, rows) {
     make('tbody', {}, ...rows.map((row) => make('tr', {}, ...cells(row))))));
 }
 
-/** An object's members. @param {any} schema */
+/** An object's members; of several, each. @param {any} schema @returns {Node} */
 function members(schema) {
+  if (schema.oneOf) return make('div', {}, ...schema.oneOf.map(members));
   const required = new Set(schema.required ?? []);
   const rows = Object.entries(schema.properties ?? {}).map(([name, one]) =>
-    [make('code', {}, name), line(one), required.has(name) ? 'always' : '', one.description ?? '']);
+    [make('code', {}, name), line(one), required.has(name) ? 'always' : '', prose(one.description ?? '')]);
   return rows.length ? table(['member', 'form', 'there', 'meaning'], rows) : make('p', {}, ...line(schema));
 }
 
@@ -64,12 +69,12 @@ function card(path, method, call) {
   const parts = [];
   if (call.parameters) {
     const rows = call.parameters.map((one) =>
-      [make('code', {}, one.name), one.in, line(one.schema), one.required ? 'must' : 'may', one.description ?? '']);
+      [make('code', {}, one.name), one.in, line(one.schema), one.required ? 'must' : 'may', prose(one.description ?? '')]);
     parts.push(make('h3', {}, 'Parameters'), table(['name', 'in', 'form', 'be there', 'meaning'], rows));
   }
   const body = call.requestBody?.content['application/json']?.schema;
   if (body) parts.push(make('h3', {}, 'Body (JSON)'), members(body));
-  const answers = Object.entries(call.responses).map(([status, one]) => [status, one.description, carried(one.content)]);
+  const answers = Object.entries(call.responses).map(([status, one]) => [status, prose(one.description), carried(one.content)]);
   parts.push(make('h3', {}, 'Answers'), table(['status', 'means', 'carries'], answers));
   return make('article', { class: 'call', id: anchor(path, method) },
     make('h2', {}, make('span', { class: 'verb' }, method), make('span', { class: 'path' }, path)),
@@ -79,7 +84,7 @@ function card(path, method, call) {
 /** @param {any} api */
 function draw(api) {
   $('title').textContent = `${api.info.title} ${api.info.version}: the HTTP API`;
-  $('about').textContent = api.info.description;
+  $('about').append(...prose(api.info.description));
   const calls = Object.entries(api.paths).flatMap(([path, methods]) =>
     METHODS.filter((method) => methods[method]).map((method) => [path, method, methods[method]]));
   $('index').append(make('ul', {}, ...calls.map(([path, method, call]) => make('li', {},
@@ -87,7 +92,7 @@ function draw(api) {
     ' ', make('span', { class: 'quiet' }, call.summary)))));
   $('calls').append(...calls.map(([path, method, call]) => card(path, method, call)));
   $('schemas').append(...Object.entries(api.components.schemas).map(([name, schema]) =>
-    make('article', { class: 'call', id: `schema-${name}` }, make('h2', {}, name), make('p', {}, schema.description ?? ''), members(schema))));
+    make('article', { class: 'call', id: `schema-${name}` }, make('h2', {}, name), make('p', {}, ...prose(schema.description ?? '')), members(schema))));
   // What the address names was not there when the browser looked for it.
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }

@@ -145,7 +145,8 @@ async fn find(options: &TargetOptions) -> anyhow::Result<Target> {
     }
     let secret = if options.mint {
         Some(
-            std::env::var("JWT_SECRET")
+            std::env::var_os("JWT_SECRET")
+                .and_then(|secret| secret.into_string().ok())
                 .context("--mint needs the gateway's JWT_SECRET in the environment")?,
         )
     } else {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 pub use operations::{Content, OPERATIONS, Operation, Parameter, Who};
 
+use super::messages::{CHAT, EVENT, MESSAGE};
 use super::problem::status_of;
 use super::shape::{Field, Form};
 use crate::protocol::problem::Code;
@@ -30,7 +31,8 @@ pub async fn document() -> impl IntoResponse {
 fn build() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in OPERATIONS {
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        // The router's word for the rest of a path is none of OpenAPI's.
+        let path = paths.entry(operation.path.replace("{*", "{")).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation);
     }
     json!({
@@ -69,9 +71,24 @@ fn describe(operation: &Operation) -> Value {
     }
     if let Some(shape) = operation.body {
         described["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": object(shape)}}});
+            json!({"required": true, "content": {"application/json": {"schema": body(shape)}}});
     }
     described
+}
+
+/// A body as a schema: a message's `data` depends on its `type`, which a shape alone cannot say.
+fn body(shape: &[Field]) -> Value {
+    if shape != MESSAGE {
+        return object(shape);
+    }
+    let of_kind = |kind: &str, data: &[Field]| {
+        let mut message = object(shape);
+        let about = message["properties"]["type"]["description"].take();
+        message["properties"]["type"] = json!({"type": "string", "enum": [kind], "description": about});
+        message["properties"]["data"] = object(data);
+        message
+    };
+    json!({"oneOf": [of_kind("chat", CHAT), of_kind("event", EVENT)]})
 }
 
 fn security(who: Who) -> Value {
@@ -152,7 +169,7 @@ fn object(shape: &[Field]) -> Value {
 fn member(field: &Field) -> Value {
     let (kind, mut schema) = match field.form {
         Form::Text { min, max } => ("string", json!({"minLength": min, "maxLength": max})),
-        Form::Id => ("string", json!({"format": "uuid"})),
+        Form::Id => ("string", schemas::id_form()),
         Form::Flag => ("boolean", json!({})),
         Form::Count { max } => ("integer", json!({"minimum": 1, "maximum": max})),
         Form::Word(words) => ("string", json!({"enum": words})),

@@ -9,7 +9,7 @@ use crate::protocol::problem::Code;
 /// Every named schema.
 pub(super) fn all() -> Value {
     let mut all = json!({
-        "Id": {"type": "string", "format": "uuid", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"},
+        "Id": id_form(),
         "Time": {"type": "integer", "minimum": 0, "description": "Milliseconds since the Unix epoch, by the cluster's clock."},
         "Problem": problem(),
     });
@@ -29,6 +29,13 @@ pub(super) fn all() -> Value {
     add("Health", "How the node fares.", &health(), &[]);
     add("Probe", "Whether the node does.", &[("status", text()), ("reasons", list(&text()))], &["reasons"]);
     all
+}
+
+/// An id: a UUID in lower case, and not the one of zeros alone.
+pub(super) fn id_form() -> Value {
+    const PATTERN: &str =
+        "^(?!00000000-0000-0000-0000-000000000000$)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+    json!({"type": "string", "format": "uuid", "pattern": PATTERN})
 }
 
 /// An object whose members are all there but the optional ones. Members may be added to it in later versions.
