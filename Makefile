@@ -16,8 +16,11 @@ CHAOS_CARGO ?= --release
 # Of `make load`: words of the command line, as `loadtest help` tells them.
 LOAD ?= --profile smoke
 
+# Of `make sync`: the same, for both of its runs (`loadtest help sync`).
+SYNC ?=
+
 .PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies api readme k8s
-.PHONY: load bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
+.PHONY: load sync bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -62,7 +65,7 @@ clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against 
 conformance: ## the Autobahn test suite against our socket layer, an hour (CASES="6.* 7.*" for some); skipped, loudly, without a Python 2.7
 	scripts/autobahn.sh $(CASES)
 
-sdk: ## the JavaScript SDK: its types, its tests under Node (some against a running gateway), its package and its size
+sdk: ## the JavaScript SDK: its types and the page's, its tests under Node (some against a running gateway), its package and its size
 	scripts/install-test-deps.sh
 	cargo build --locked
 	sdk/test/run.sh
@@ -116,6 +119,13 @@ bench-idle: ## what ten thousand silent sessions cost Redis (SESSIONS=…, SECON
 load: ## makes load and judges what came of it; unless told otherwise a verdict in a quarter of a minute (LOAD="rooms --duration 1m")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest $(LOAD)
+
+sync: ## how far players are from the film: virtual ones on one node and on two, one of which is killed, then two Chromiums; some twelve minutes (SYNC="--players 2")
+	scripts/install-test-deps.sh
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest sync $(SYNC)
+	$${CARGO_TARGET_DIR:-target}/release/loadtest sync --nodes 2 --redis-server $(SYNC)
+	PROGRAM=sync.js tests/browser/run.sh $${CARGO_TARGET_DIR:-target}/release/watchparty
 
 bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
 	cargo build --locked --release --package watchparty --package loadtest

@@ -74,6 +74,7 @@ impl Sums {
             generator: self.generator.clone(),
             samples: self.samples.clone(),
             steps: self.steps.clone(),
+            drift: None,
         }
     }
 
