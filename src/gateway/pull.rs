@@ -11,7 +11,7 @@ use crate::hub::Room;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::ring::Pull;
 use crate::hub::run::Encoder;
-use crate::metrics::label::ResetReason;
+use crate::metrics::label::{ResetReason, SentKind};
 use crate::model::entry::{Entry, Position};
 use crate::model::history::Continuity;
 use crate::protocol::close::Ending;
@@ -125,7 +125,11 @@ impl Gateway {
     }
 
     fn count_replayed(&self, from: Position, to: Position) {
-        self.parts.metrics.fan_out.recovered_entries.increment(to.seq.0.saturating_sub(from.seq.0));
+        let (entries, metrics) = (to.seq.0.saturating_sub(from.seq.0), &self.parts.metrics);
+        metrics.fan_out.recovered_entries.increment(entries);
+        // Pulled or pushed, an entry that went to a listener is a delivery.
+        metrics.fan_out.deliveries.increment(entries);
+        metrics.sockets.frames_sent.get(SentKind::Entry).increment(entries);
     }
 }
 

@@ -30,9 +30,16 @@ impl Turn {
     }
 }
 
+/// One of them. Its number stands beside it, so that who goes is found without a look at everybody's memory.
+#[derive(Debug)]
+struct Listener {
+    connection: ConnectionId,
+    outbox: Arc<Outbox>,
+}
+
 /// Some or all listeners of a room.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(Vec<Arc<Outbox>>);
+pub(super) struct Listeners(Vec<Listener>);
 
 impl Listeners {
     pub(super) fn len(&self) -> usize {
@@ -40,13 +47,13 @@ impl Listeners {
     }
 
     pub(super) fn add(&mut self, outbox: Arc<Outbox>) {
-        self.0.push(outbox);
+        self.0.push(Listener { connection: outbox.connection, outbox });
     }
 
     /// Takes one out, if it is among them.
     pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
         let at = self.0.iter().position(|listener| listener.connection == connection)?;
-        Some(self.0.swap_remove(at))
+        Some(self.0.swap_remove(at).outbox)
     }
 
     /// Carries out what the room has for them.
@@ -56,9 +63,9 @@ impl Listeners {
             match act {
                 Act::Batch(batch) => hand(some, batch, metrics),
                 Act::Relayed(relay) => {
-                    some.iter().for_each(|listener| relayed.pass(relay, listener, metrics))
+                    some.iter().for_each(|listener| relayed.pass(relay, &listener.outbox, metrics));
                 }
-                other => some.iter().for_each(|listener| meet(listener, other)),
+                other => some.iter().for_each(|listener| meet(&listener.outbox, other)),
             }
             turn.served(some.len()).await;
         }
@@ -66,9 +73,9 @@ impl Listeners {
 }
 
 /// The hot loop: a write for each healthy listener, and nothing else.
-fn hand(listeners: &[Arc<Outbox>], batch: &Batch, metrics: &Metrics) {
+fn hand(listeners: &[Listener], batch: &Batch, metrics: &Metrics) {
     let (mut sent, mut bytes) = (0, 0);
-    for listener in listeners {
+    for Listener { outbox: listener, .. } in listeners {
         match batch.runs.get(listener.framing()).map(|run| listener.deliver(run)) {
             Some(Delivery::Sent(written)) => {
                 sent += 1;

@@ -121,6 +121,8 @@ impl Shard {
     async fn change(&mut self, event: Event) {
         match event {
             Event::Open(room) => {
+                // Nobody opens a room twice; if somebody did, the old one would leave its listeners with other shards.
+                self.close(room.session).await;
                 let (session, rules) = (room.session, Live::new(room));
                 self.rooms.insert(session, Here { rules, listeners: Spread::new(session), dirty: false });
             }

@@ -49,6 +49,14 @@ struct Away {
     places: HashMap<ConnectionId, (usize, Framing)>,
 }
 
+impl Away {
+    fn remove(&mut self, connection: ConnectionId) -> Option<(usize, Framing)> {
+        let (place, framing) = self.places.remove(&connection)?;
+        self.counts[place] -= 1;
+        Some((place, framing))
+    }
+}
+
 impl Spread {
     pub(super) fn new(session: SessionId) -> Self {
         Self { session, own: Listeners::default(), away: None }
@@ -74,12 +82,10 @@ impl Spread {
 
     /// Takes one out; its framing, if it was there.
     pub(super) async fn detach(&mut self, connection: ConnectionId, others: &Others) -> Option<Framing> {
-        if let Some(gone) = self.own.remove(connection) {
-            return Some(gone.framing());
-        }
-        let away = self.away.as_mut()?;
-        let (place, framing) = away.places.remove(&connection)?;
-        away.counts[place] -= 1;
+        let away = self.away.as_mut();
+        let Some((place, framing)) = away.and_then(|away| away.remove(connection)) else {
+            return self.own.remove(connection).map(|gone| gone.framing());
+        };
         tell(&others[place], Word::Detach(self.session, connection)).await;
         Some(framing)
     }
