@@ -81,6 +81,31 @@ fn smoke_runs_its_parts_against_a_gateway_of_its_own_and_counts_everything() {
 }
 
 #[test]
+fn sync_plays_a_film_to_virtual_players_and_loses_nothing() {
+    let directory = Directory::new("sync");
+    let (run, _) = told(&directory, &["sync", "--players", "3", "--hold", "1s"]);
+    let counts = |name: &str| number(&run, &format!("/total/counts/{name}"));
+    // Three, and as many who came late.
+    assert_eq!((counts("connections"), counts("refused"), counts("resets")), (6, 0, 0));
+    assert!(
+        counts("delivered") > 0 && counts("delivered") == counts("expected"),
+        "{}",
+        run["total"]["counts"]
+    );
+    assert_eq!((counts("missing"), counts("duplicated"), counts("gaps"), counts("phantom")), (0, 0, 0, 0));
+    let bins = run["total"]["drift"]["bins"].as_array().expect("a shape");
+    let looked: u64 = bins.iter().filter_map(Value::as_u64).sum();
+    assert!(looked > 0 && looked == number(&run, "/total/drift/count"), "every sample is in a bar");
+    let own = run["own"].as_array().expect("figures").iter().filter_map(|own| own["name"].as_str());
+    let own: Vec<&str> = own.collect();
+    for name in ["drift.p50", "drift.p99", "pause.near", "late.worst", "players3.drift.max"] {
+        assert!(own.contains(&name), "no {name} in {own:?}");
+    }
+    let page = std::fs::read_to_string(directory.0.join("report.html")).expect("a page");
+    assert!(page.contains("How far players were from the film"), "no histogram");
+}
+
+#[test]
 fn an_objective_that_is_missed_is_told_by_the_exit_code() {
     let directory = Directory::new("missed");
     let small =

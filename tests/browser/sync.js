@@ -18,7 +18,7 @@ const GAP_MS = 150;
 const NEAR_MS = 100;
 const STAYS_MS = 1_000;
 /** Of the sample film. */
-const FRAME_MS = 1_000 / 25;
+const FRAME_MS = 1_000 / 24;
 const BAR_MS = 10;
 const BARS = 48;
 
@@ -143,7 +143,7 @@ try {
   row('apart while the film plays', steady);
   row('of that, after a replica was killed', steady.filter(({ at }) => at >= killed));
   row('all, commands included', all);
-  console.log(`\napart after pauses: ${pauses.map((by) => ms(Math.abs(by)).trim()).join(', ')} (a frame is ${FRAME_MS} ms)`);
+  console.log(`\napart after pauses: ${pauses.map((by) => ms(Math.abs(by)).trim()).join(', ')} (a frame is ${FRAME_MS.toFixed(1)} ms)`);
   console.log(`a late joiner within ${NEAR_MS} ms: ${there ? ms(there.at - came).trim() : 'never'} after pressing join (page and film loading included)`);
   console.log(`connected again: ${ms(back - killed).trim()} after the kill, as the page says\n`);
   histogram(steady);

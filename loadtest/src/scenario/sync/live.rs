@@ -69,6 +69,15 @@ pub(super) struct Marks {
     pub(super) sayings: Vec<String>,
 }
 
+impl Marks {
+    /// Nothing happened yet.
+    pub(super) fn nothing() -> Self {
+        let times = Times::new;
+        let counts = Counts::default();
+        Self { lateness: times(), connect: times(), recovery: times(), counts, sayings: Vec::new() }
+    }
+}
+
 /// What somebody is told to do.
 #[derive(Debug, Clone)]
 pub(super) enum Order {
@@ -100,6 +109,8 @@ pub(super) struct Person {
     pub(super) viewer: Viewer,
     /// Their number among those who talk, if they do.
     pub(super) sender: Option<u32>,
+    /// How long they wait before they come back.
+    pub(super) random: fastrand::Rng,
 }
 
 struct Life {
@@ -176,14 +187,14 @@ async fn read(reader: &mut Option<Reader>, arrived: &mut Vec<(Kind, Vec<u8>)>) -
 
 impl Life {
     fn new(shared: Arc<Shared>, person: Person, now: Ms) -> Self {
-        let Person { who, gateway, viewer, sender } = person;
+        let Person { who, gateway, viewer, sender, random } = person;
         Self {
             shared,
             who: Arc::new(who),
             gateway,
             viewer,
             sender,
-            random: fastrand::Rng::with_seed(u64::from(sender.unwrap_or(1))),
+            random,
             opening: None,
             reader: None,
             write: None,

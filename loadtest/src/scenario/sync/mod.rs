@@ -1,7 +1,7 @@
 //! `sync`: virtual players, each with a clock, a network and a player as bad as real ones, and exactly how far each is from where the film should be.
 //!
 //! Responsible for the rounds and their figures. Who does what is in `script`, a viewer in `viewer` (its parts are those of the SDK: `clock`,
-//! `line`, `drift`, `follow`; `media` is its player, `delay` its network), its socket in `live`, the verdict on them in `judge`. The truth is one
+//! `line`, `drift`, `follow`; `media` is its player, `delay` its network), its socket in `live`, the verdict on them in `judge`, what they all came to in `total`. The truth is one
 //! clock, this program's, on which the gateways' cluster time is told too: all of them are on one machine.
 
 mod clock;
@@ -13,6 +13,7 @@ mod line;
 mod live;
 mod media;
 mod script;
+mod total;
 #[cfg(test)]
 mod vectors;
 mod viewer;
@@ -23,19 +24,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use crate::accounting::Faults;
 use crate::api::Api;
 use crate::cli::SyncOptions;
 use crate::engine::lock;
 use crate::engine::room::Room;
-use crate::histogram::Times;
-use crate::report::figures::{Counts, Drift, Figures, Latencies, Latency, Own, Part, PhaseSpan, Run, Unit};
+use crate::report::figures::Run;
 use crate::report::progress::{Extent, Phase};
 use crate::scenario::Setting;
 use crate::target::Target;
-use judge::Found;
-use live::{Lived, Marks, Shared};
+use live::{Marks, Shared};
 use script::{Cast, LATE};
+use total::{Ended, Total};
 use viewer::Bounds;
 
 /// Milliseconds, of whichever clock or film a name says.
@@ -162,14 +161,6 @@ fn length(plan: &SyncPlan) -> Duration {
     plan.hold * 7 + Duration::from_secs(if plan.kill { 50 } else { 30 })
 }
 
-/// What a round came to.
-struct Ended {
-    people: usize,
-    found: Found,
-    marks: Marks,
-    seconds: f64,
-}
-
 async fn round(
     (target, setting): (&Arc<Target>, &Setting),
     people: usize,
@@ -182,7 +173,7 @@ async fn round(
         gateways: target.gateways.clone(),
         room: Arc::new(Room::new(host.session.clone(), 0, 1)),
         truth: Mutex::default(),
-        marks: Mutex::new(nothing()),
+        marks: Mutex::new(Marks::nothing()),
         live: AtomicUsize::new(0),
         quiet: AtomicBool::new(true),
     });
@@ -196,188 +187,7 @@ async fn round(
     let lived = cast.end().await?;
     let truth = std::mem::take(&mut *lock(&shared.truth));
     let found = judge::judge(&truth, &lived, people, happened.killed);
-    let marks = std::mem::replace(&mut *lock(&shared.marks), nothing());
-    let marks = counted(marks, &lived, shared.room.head());
+    let marks = std::mem::replace(&mut *lock(&shared.marks), Marks::nothing());
+    let marks = total::counted(marks, &lived, shared.room.head());
     Ok(Ended { people, found, marks, seconds })
-}
-
-fn nothing() -> Marks {
-    let times = Times::new;
-    Marks {
-        lateness: times(),
-        connect: times(),
-        recovery: times(),
-        counts: Counts::default(),
-        sayings: Vec::new(),
-    }
-}
-
-/// Adds what everybody got.
-fn counted(mut marks: Marks, lived: &[Lived], head: u64) -> Marks {
-    let talked = lived.first().map_or((0, 0), |one| one.talked);
-    let counts = &mut marks.counts;
-    counts.connections = lived.len() as u64;
-    counts.acked = counts.sent - counts.refused;
-    let mut faults = Faults::default();
-    for one in lived {
-        faults.sum(one.received.faults(head, std::iter::once(talked)));
-        counts.delivered += one.received.delivered();
-        counts.gaps += one.received.gaps();
-    }
-    counts.missing = faults.missing;
-    counts.duplicated = faults.duplicated;
-    counts.reordered = faults.reordered;
-    counts.phantom = faults.phantom;
-    counts.resets = faults.resets;
-    counts.expected = counts.delivered + counts.missing;
-    marks
-}
-
-/// All rounds.
-struct Total {
-    drifts: Vec<Ms>,
-    late: Vec<Ms>,
-    killed: Option<(Vec<Ms>, Vec<Ms>)>,
-    frames: judge::Frames,
-    /// Of the round in which each was worst.
-    worst: (f64, f64),
-    marks: Marks,
-    seconds: f64,
-    sayings: Vec<String>,
-}
-
-impl Default for Total {
-    fn default() -> Self {
-        Self {
-            drifts: Vec::new(),
-            late: Vec::new(),
-            killed: None,
-            frames: judge::Frames::default(),
-            worst: (0.0, 0.0),
-            marks: nothing(),
-            seconds: 0.0,
-            sayings: Vec::new(),
-        }
-    }
-}
-
-impl Total {
-    fn add(&mut self, ended: Ended, run: &mut Run) {
-        let Ended { people, found, marks, seconds } = ended;
-        let name = format!("players{people}");
-        let figures = figures(&found.drifts, &marks, (self.seconds, seconds));
-        if let Some(drift) = &figures.drift {
-            run.own.extend(of_drift(&format!("{name}."), &format!("{people} players: "), drift));
-            self.worst.0 = self.worst.0.max(f64::from(drift.p50_us));
-            self.worst.1 = self.worst.1.max(f64::from(drift.p99_us));
-        }
-        run.own.extend(of_frames(&format!("{name}."), &format!("{people} players: "), found.frames));
-        run.own.extend(worst(&format!("{name}.late.worst"), "until a late joiner was in step", &found.late));
-        run.parts.push(Part { name, note: String::new(), figures });
-        self.seconds += seconds;
-        self.drifts.extend(found.drifts);
-        self.late.extend(found.late);
-        self.frames.players += found.frames.players;
-        self.frames.soon += found.frames.soon;
-        self.frames.near += found.frames.near;
-        self.frames.same += found.frames.same;
-        if !found.back.is_empty() {
-            self.killed = Some((found.back, found.killed));
-        }
-        self.marks.lateness.add(&marks.lateness);
-        self.marks.connect.add(&marks.connect);
-        self.marks.recovery.add(&marks.recovery);
-        self.marks.counts.add(&marks.counts);
-        self.sayings.extend(marks.sayings);
-        self.sayings.dedup();
-    }
-
-    fn tell(&self, run: &mut Run) {
-        run.total = figures(&self.drifts, &self.marks, (0.0, self.seconds));
-        let own = |name: &str, what: &str, value: f64, unit: Unit| Own {
-            name: name.to_owned(),
-            what: what.to_owned(),
-            value,
-            unit,
-        };
-        if !self.drifts.is_empty() {
-            let of =
-                |what: &str| format!("drift while the film plays, {what}, of the round where it was most");
-            run.own.push(own("drift.p50", &of("p50"), self.worst.0, Unit::Micros));
-            run.own.push(own("drift.p99", &of("p99"), self.worst.1, Unit::Micros));
-        }
-        run.own.extend(of_frames("", "", self.frames));
-        run.own.extend(worst(
-            "late.worst",
-            "until a late joiner was within 100 ms to stay, at worst",
-            &self.late,
-        ));
-        if let Some((back, drifts)) = &self.killed {
-            run.own.extend(worst(
-                "killed.back.worst",
-                "from the kill of a node to the welcome elsewhere, at worst",
-                back,
-            ));
-            if let Some(drift) = Drift::of(drifts) {
-                let what = "drift of everybody in the ten seconds after the kill, p99";
-                run.own.push(own("killed.drift.p99", what, f64::from(drift.p99_us), Unit::Micros));
-            }
-        }
-    }
-}
-
-fn figures(drifts: &[Ms], marks: &Marks, (from_s, seconds): (f64, f64)) -> Figures {
-    Figures {
-        phases: vec![PhaseSpan { name: Phase::Run.name().to_owned(), from_s, seconds }],
-        counts: marks.counts.clone(),
-        latency: Latencies {
-            connect: Latency::of(marks.connect.inner()),
-            recovery: Latency::of(marks.recovery.inner()),
-            lateness: Latency::of(marks.lateness.inner()),
-            ..Latencies::default()
-        },
-        drift: Drift::of(drifts),
-        ..Figures::default()
-    }
-}
-
-fn of_drift(name: &str, what: &str, drift: &Drift) -> Vec<Own> {
-    let value = |of: &str, micros: u32| Own {
-        name: format!("{name}drift.{of}"),
-        what: format!("{what}drift, {of}"),
-        value: f64::from(micros),
-        unit: Unit::Micros,
-    };
-    vec![value("p50", drift.p50_us), value("p99", drift.p99_us), value("max", drift.max_us)]
-}
-
-#[expect(clippy::cast_precision_loss, reason = "players and pauses")]
-fn of_frames(name: &str, what: &str, frames: judge::Frames) -> Vec<Own> {
-    if frames.players == 0 {
-        return Vec::new();
-    }
-    let share = |of: &str, says: &str, count: u64| Own {
-        name: format!("{name}pause.{of}"),
-        what: format!("{what}{says}"),
-        value: count as f64 / frames.players as f64,
-        unit: Unit::Share,
-    };
-    vec![
-        share("soon", "on the frame of a pause or the one beside it after half a second", frames.soon),
-        share("near", "on the frame of a pause or the one beside it at its end", frames.near),
-        share("same", "exactly on the frame of a pause at its end", frames.same),
-    ]
-}
-
-/// The worst of some times; none of none.
-fn worst(name: &str, what: &str, times: &[Ms]) -> Option<Own> {
-    let worst = times.iter().copied().fold(f64::MIN, f64::max);
-    // One that never came about is as long as can be told.
-    let value = worst.min(3_600_000.0) * 1000.0;
-    (!times.is_empty()).then(|| Own {
-        name: name.to_owned(),
-        what: what.to_owned(),
-        value,
-        unit: Unit::Micros,
-    })
 }

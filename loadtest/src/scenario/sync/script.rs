@@ -112,7 +112,8 @@ impl Cast {
         let seed = self.seed.wrapping_mul(1_000).wrapping_add(at as u64);
         let viewer = Viewer::new(seed, self.bounds, self.shared.time.now());
         let sender = (at == TALKER).then(|| self.shared.room.senders().start);
-        let person = Person { who, gateway: at, viewer, sender };
+        let random = fastrand::Rng::with_seed(!seed);
+        let person = Person { who, gateway: at, viewer, sender, random };
         let (orders, taken) = mpsc::channel(ORDERS);
         let (tell, told) = oneshot::channel();
         self.lane.run(live::live(self.shared.clone(), person, taken, tell));
