@@ -16,8 +16,11 @@ CHAOS_CARGO ?= --release
 # Of `make load`: words of the command line, as `loadtest help` tells them.
 LOAD ?= --profile smoke
 
-.PHONY: help run test contract differential chaos teeth clients sdk browser chart restore-drill proxies api readme k8s
-.PHONY: load bench bench-redis bench-idle bench-slow bench-floor
+# Of `make sync`: the same, for both of its runs (`loadtest help sync`).
+SYNC ?=
+
+.PHONY: help run test contract differential chaos teeth clients conformance sdk browser chart restore-drill proxies api readme k8s
+.PHONY: load sync bench bench-hub bench-redis bench-idle bench-slow bench-floor bench-costs scaling
 .PHONY: docs fmt clippy tidy image image-test ci ci-steps
 
 help: ## this list
@@ -29,7 +32,8 @@ run: ## the gateway on http://localhost:8080, in memory; needs only the Rust too
 
 test: ## installs what is missing (redis-server and so on), then runs every test
 	scripts/install-test-deps.sh
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
+	$(MAKE) --no-print-directory scaling
 	$(MAKE) --no-print-directory teeth
 	$(MAKE) --no-print-directory clients
 	$(MAKE) --no-print-directory sdk
@@ -58,7 +62,10 @@ clients: ## somebody else's WebSocket clients (PyPI websockets, npm ws) against 
 	cargo build --locked
 	tests/clients/run.sh
 
-sdk: ## the JavaScript SDK: its types, its tests under Node (some against a running gateway), its package and its size
+conformance: ## the Autobahn test suite against our socket layer, an hour (CASES="6.* 7.*" for some); skipped, loudly, without a Python 2.7
+	scripts/autobahn.sh $(CASES)
+
+sdk: ## the JavaScript SDK: its types and the page's, its tests under Node (some against a running gateway), its package and its size
 	scripts/install-test-deps.sh
 	cargo build --locked
 	sdk/test/run.sh
@@ -94,7 +101,10 @@ readme: ## runs what README.md says to type, and looks that the pages name nothi
 k8s: ## writes k8s/ and the table of helm/README.md from the chart
 	tests/chart/run.sh --write
 
-bench: bench-redis bench-idle ## what the gateway costs Redis: measured, printed as tables, judged by nobody
+bench: bench-hub bench-redis bench-idle ## what a delivery costs a node, and the gateway Redis: measured, printed as tables, judged by nobody
+
+bench-hub: ## nanoseconds of a delivery by how many listen, of a message on memory, and of each piece
+	cargo bench --locked --bench hub
 
 # Redis is what is measured, so our own side need not be optimised.
 bench-redis: ## microseconds of Redis a message, beside the bare commands
@@ -110,6 +120,13 @@ load: ## makes load and judges what came of it; unless told otherwise a verdict 
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest $(LOAD)
 
+sync: ## how far players are from the film: virtual ones on one node and on two, one of which is killed, then two Chromiums; some twelve minutes (SYNC="--players 2")
+	scripts/install-test-deps.sh
+	cargo build --locked --release --package watchparty --package loadtest
+	$${CARGO_TARGET_DIR:-target}/release/loadtest sync $(SYNC)
+	$${CARGO_TARGET_DIR:-target}/release/loadtest sync --nodes 2 --redis-server $(SYNC)
+	PROGRAM=sync.js tests/browser/run.sh $${CARGO_TARGET_DIR:-target}/release/watchparty
+
 bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in turn, with a verdict (SLOW="--rounds 3")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
@@ -117,6 +134,15 @@ bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in tu
 bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
+
+bench-costs: ## what the model of docs/SCALING.md reckons with: arrivals, idle sockets, two nodes, Redis; on loopback, some three minutes
+	scripts/install-test-deps.sh
+	cargo build --locked --release
+	scripts/costs.py
+
+scaling: ## docs/SCALING.md has the tables that scripts/scaling.py computes (part of `make test`)
+	scripts/install-test-deps.sh
+	scripts/scaling.py --check
 
 docs: ## the crate's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -127,6 +153,7 @@ fmt: ## formats the code
 clippy: ## lints, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --features sabotage --bins --test chaos -- -D warnings
+	cargo clippy --locked --features conformance --example echo -- -D warnings
 
 tidy: ## floors, sizes, names and bans (part of `make test`)
 	cargo test --locked --test tidy

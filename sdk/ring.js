@@ -60,6 +60,7 @@ export class PartyError extends Error {
 
 export class Ring {
   #world;
+  /** @type {Outlet} */
   #outlet;
   /** In order of their numbers. @type {Item[]} */
   #kept = [];

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::report::host::build_info;
 
@@ -20,6 +20,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 
 /// How long `/metrics` may take: a look each second must not wait for a gateway that is too busy to be looked at.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Between two looks at whether a gateway is ready.
+const BREATH: Duration = Duration::from_millis(20);
 
 /// A gateway's API.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,13 @@ impl Api {
     pub(crate) async fn join(self, session: &str) -> anyhow::Result<Ticket> {
         let body = json!({"session_id": session, "password": PASSWORD});
         ticket(&self.post("/api/sessions/join", &body).await?, session)
+    }
+
+    /// Returns when the gateway may be given work: one whose Redis is not connected yet listens and refuses.
+    pub(crate) async fn ready(self) {
+        while self.request("GET", "/health/ready", "").await.is_err() {
+            sleep(BREATH).await;
+        }
     }
 
     /// What `/metrics` says.

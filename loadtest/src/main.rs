@@ -58,6 +58,9 @@ async fn run(asked: &Asked<'_>, line: &CommandLine) -> anyhow::Result<Exit> {
     let (ran, own) = match asked {
         Asked::Load(kind, options) => (scenario::run(*kind, options, setting).await, kind.objectives()),
         Asked::Slow(options) => (scenario::slow::run(options, setting).await, scenario::slow::OBJECTIVES),
+        Asked::Sync(options) => {
+            (scenario::sync::run(options, setting).await, scenario::sync::objectives(options))
+        }
         Asked::Floor(options) => return Ok(floor::run(options).await?.into()),
         Asked::Compare(_) | Asked::FloorServer => return Ok(Exit::Met),
     };

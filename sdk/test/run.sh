@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the SDK: its types, then its tests under Node, some of them against a real gateway on the memory backend. What npm installs for
+# Checks the SDK: its types and those of the page that uses it, then its tests under Node, some of them against a real gateway on the memory backend. What npm installs for
 # that stays in sdk/node_modules (versions are pinned in package-lock.json); the SDK itself needs nothing.
 #
 # Usage: sdk/test/run.sh [path to the gateway's binary]      last line: "N passed, N failed"; exit 1 when one failed
@@ -24,6 +24,8 @@ if ! cmp -s package-lock.json node_modules/installed.json; then
 fi
 
 npm run --silent check
+# The page is the SDK's first user: its types are checked with the same compiler, and what it takes from the SDK is held to the SDK's types.
+node_modules/.bin/tsc --project ../web
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

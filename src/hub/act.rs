@@ -20,7 +20,7 @@ use crate::protocol::close::Ending;
 #[derive(Debug)]
 pub(super) enum Act {
     /// The next entries.
-    Batch(Batch),
+    Batch(Box<Batch>),
     /// The log does not go on from where the room was.
     Reset {
         /// The log at the snapshot.

@@ -276,7 +276,7 @@ impl Shard {
             let Some(here) = self.rooms.get_mut(&session) else { continue };
             here.dirty = false;
             if let Some((runs, taken)) = here.rules.take_runs() {
-                let batch = Act::Batch(Batch::new(runs, taken, arrived));
+                let batch = Act::Batch(Box::new(Batch::new(runs, taken, arrived)));
                 here.listeners.hear(batch, &self.ways.others, &mut self.turn, &self.commons).await;
             }
             here.rules.follow_up();

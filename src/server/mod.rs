@@ -58,11 +58,6 @@ pub enum StartError {
         /// `DURABILITY_REPLICAS`.
         asked: u32,
     },
-    /// A cluster is read from the settings, but cannot be spoken to yet.
-    #[error(
-        "redis: Cluster is not supported yet; use redis://, rediss://, redis+sentinel:// or rediss+sentinel://"
-    )]
-    Topology,
     /// The admin listener's thread did not start.
     #[error("admin listener: {0}")]
     Admin(std::io::Error),

@@ -148,7 +148,7 @@ pub(super) fn redis_settings(
     node: NodeId,
 ) -> Result<RedisSettings, StartError> {
     let target = redis::RedisTarget {
-        topology: topology(&target.topology)?,
+        topology: topology(&target.topology),
         tls: target.tls,
         db: target.db,
         username: target.username.clone(),
@@ -173,15 +173,14 @@ pub(super) fn redis_settings(
     Ok(RedisSettings { target, prefix, node, history, durability, replicas, on_outage })
 }
 
-fn topology(topology: &RedisTopology) -> Result<redis::Topology, StartError> {
+fn topology(topology: &RedisTopology) -> redis::Topology {
     let address = |host: &RedisHost| redis::Address { host: host.host.clone(), port: host.port };
     match topology {
-        RedisTopology::Standalone(host) => Ok(redis::Topology::Standalone(address(host))),
-        RedisTopology::Sentinel { hosts, master } => Ok(redis::Topology::Sentinel {
-            hosts: hosts.iter().map(address).collect(),
-            master: master.clone(),
-        }),
-        RedisTopology::Cluster { .. } => Err(StartError::Topology),
+        RedisTopology::Standalone(host) => redis::Topology::Standalone(address(host)),
+        RedisTopology::Sentinel { hosts, master } => {
+            redis::Topology::Sentinel { hosts: hosts.iter().map(address).collect(), master: master.clone() }
+        }
+        RedisTopology::Cluster { hosts } => redis::Topology::Cluster(hosts.iter().map(address).collect()),
     }
 }
 

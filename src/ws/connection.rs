@@ -1,45 +1,28 @@
-//! One connection's story: greeted, seated, served, ended. One task, one select over named inputs, one way out.
+//! One connection's story: greeted, seated, served, ended.
 //!
-//! The task owns the socket's reading. Writing belongs to whoever has something to say, through the outbox; the task only drains
-//! what did not fit. It is woken by bytes, by its outbox, or by a deadline, and by nothing else.
+//! Responsible for the order of the phases and for what each leaves to the next; what a seated connection does is in `live`.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::frame::{Decoder, Event, Flow};
+use super::frame::Decoder;
 use super::gate::Ticket;
-use super::machine::{Machine, Order, Rates};
-use super::requests::Actor;
-use super::socket::{self, Read};
+use super::live::Live;
 use super::{Sockets, closing, greeting};
 use crate::auth::token::Claims;
 use crate::gateway::error::GatewayError;
-use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::sink::Sink;
-use crate::metrics::label::{EntryResult, Label as _, ReceivedType};
+use crate::metrics::label::Label as _;
 use crate::model::id::SessionId;
-use crate::model::time::ClusterMs;
 use crate::protocol::close::Ending;
 use crate::protocol::deflate::Window;
-use crate::protocol::framing::pong_frame;
-use crate::protocol::inbound::{Kind, Resume};
-use crate::protocol::outbound;
-use crate::protocol::problem::{Code, Fault};
+use crate::protocol::inbound::Resume;
+use crate::protocol::problem::Code;
 
-/// Answers a connection may be owed before its socket is not read any more: TCP's own backpressure, no error.
-const UNACKED: u32 = 32;
-/// How long a message may take from its first fragment to its last.
-const MESSAGE: Duration = Duration::from_secs(10);
-/// How long before its end a token's holder is told.
-const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
-/// How long after its end a connection still stands, so that a refresh under way can arrive.
-const EXPIRY_GRACE: Duration = Duration::from_secs(30);
 /// How long the node waits for the backend before it sends a newcomer elsewhere.
 const OVERLOADED_MS: u32 = 1000;
 
@@ -59,92 +42,122 @@ pub(super) struct Arrival {
     pub(super) deflate: Option<Window>,
 }
 
-/// Serves a connection to its end. `first` is what came with the upgrade.
+/// Serves a connection from its upgrade to its end. `socket` is what the upgrade gives back, with what had been read.
 ///
 /// Its greeting and its end hold much and take a moment: boxed, they are no part of what a connection holds for life.
-pub(super) async fn serve(sockets: Arc<Sockets>, socket: TcpStream, first: Vec<u8>, arrival: Arrival) {
-    let Arrival { session, token, resume, mut ticket, since, deflate } = arrival;
-    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket, deflate), sockets.terms.clone());
-    let socket = outbox.socket().expect("it was made over one");
-    sockets.wheel.add(&outbox);
-    let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
-    let asked = Asked { session, token, resume, first };
-    let (closing, attached) = match Box::pin(greet(&sockets, socket, &outbox, &mut decoder, asked)).await {
-        Ok(Greeted { claims, attached, first }) => {
-            ticket.accepted();
-            sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
-            let mut live = Live::new(&sockets, socket, &outbox, &attached, claims, decoder);
-            let closing = live.run(first).await;
-            decoder = live.decoder;
-            (closing, Some(attached))
-        }
-        Err(closing) => (closing, None),
-    };
-    let outcome = Outcome { closing, attached, since };
-    Box::pin(end(&sockets, socket, &outbox, &mut decoder, outcome)).await;
+pub(super) fn serve(
+    sockets: Arc<Sockets>,
+    socket: impl Future<Output = Option<(TcpStream, Vec<u8>)>> + Send + 'static,
+    arrival: Arrival,
+) -> impl Future<Output = ()> + Send {
+    let beginning = Box::pin(begin(sockets, socket, arrival));
+    async move {
+        let over = match beginning.await {
+            Begun::Seated(mut live, ticket, first) => {
+                let closing = live.run(first).await;
+                Box::new(Over::of(*live, closing, ticket))
+            }
+            Begun::Over(over) => over,
+            Begun::Gone => return,
+        };
+        Box::pin(over.end()).await;
+    }
 }
 
-/// What is known of a connection before its token is.
-struct Asked {
-    session: SessionId,
-    token: Option<String>,
-    resume: Option<Resume>,
-    first: Vec<u8>,
+/// How a connection began.
+enum Begun {
+    /// With a seat, its place at the gate, and what it said after its greeting, not decoded yet.
+    Seated(Box<Live>, Box<Place>, Vec<u8>),
+    /// Not at all: it was greeted by its end.
+    Over(Box<Over>),
+    /// Nobody was there any more.
+    Gone,
 }
 
-/// A connection with a seat, and what it said already.
-struct Greeted {
-    claims: Claims,
-    attached: Attached,
-    first: Vec<u8>,
-}
-
-/// How it went.
-struct Outcome {
-    closing: Closing,
-    attached: Option<Attached>,
+/// Its place at the gate, and since when.
+struct Place {
+    ticket: Ticket,
     since: Instant,
 }
 
-/// Gives the seat back and says goodbye.
-async fn end(
-    sockets: &Sockets,
-    socket: &TcpStream,
-    outbox: &Arc<Outbox>,
-    decoder: &mut Decoder,
-    Outcome { closing, attached, since }: Outcome,
-) {
-    if let Some(attached) = attached {
-        if matches!(closing, Closing::Ours(_)) {
-            closing::settle(outbox).await;
+async fn begin(
+    sockets: Arc<Sockets>,
+    socket: impl Future<Output = Option<(TcpStream, Vec<u8>)>>,
+    arrival: Arrival,
+) -> Begun {
+    let Some((socket, mut first)) = socket.await else { return Begun::Gone };
+    let Arrival { session, token, resume, ticket, since, deflate } = arrival;
+    let mut place = Box::new(Place { ticket, since });
+    let outbox = Outbox::new(sockets.number(), Sink::Socket(socket, deflate), sockets.terms.clone());
+    sockets.wheel.add(&outbox);
+    let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
+    let asked = (session, token, resume);
+    match greet(&sockets, &outbox, (&mut decoder, &mut first), asked).await {
+        Ok((claims, attached)) => {
+            place.ticket.accepted();
+            sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
+            let live = Live::new(sockets, outbox, attached, claims).reading(decoder);
+            Begun::Seated(Box::new(live), place, first)
         }
-        let leaving = closing == Closing::Ours(Ending::Left);
-        sockets.gateway.detach(attached, outbox.connection, leaving).await;
+        Err(closing) => {
+            Begun::Over(Box::new(Over { sockets, outbox, attached: None, decoder, closing, place }))
+        }
     }
-    closing::say_goodbye(socket, outbox, decoder, closing).await;
-    let metrics = sockets.gateway.metrics();
-    metrics.sockets.closed.get(closing::label(closing)).increment(1);
-    metrics.sockets.duration.record(since.elapsed());
-    tracing::info!(
-        connection.id = outbox.connection.0,
-        close.reason = closing::label(closing).value(),
-        duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "connection closed"
-    );
+}
+
+/// A connection that ends.
+struct Over {
+    sockets: Arc<Sockets>,
+    outbox: Arc<Outbox>,
+    attached: Option<Attached>,
+    decoder: Decoder,
+    closing: Closing,
+    place: Box<Place>,
+}
+
+impl Over {
+    fn of(live: Live, closing: Closing, place: Box<Place>) -> Self {
+        let outbox = live.outbox().clone();
+        let Live { sockets, attached, decoder, .. } = live;
+        Self { sockets, outbox, attached: Some(attached), decoder, closing, place }
+    }
+
+    /// Gives the seat back and says goodbye.
+    async fn end(self: Box<Self>) {
+        let Self { sockets, outbox, attached, mut decoder, closing, place } = *self;
+        if let Some(attached) = attached {
+            if matches!(closing, Closing::Ours(_)) {
+                closing::settle(&outbox).await;
+            }
+            let leaving = closing == Closing::Ours(Ending::Left);
+            sockets.gateway.detach(attached, outbox.connection, leaving).await;
+        }
+        let socket = outbox.socket().expect("it was made over one");
+        closing::say_goodbye(socket, &outbox, &mut decoder, closing).await;
+        let metrics = sockets.gateway.metrics();
+        metrics.sockets.closed.get(closing::label(closing)).increment(1);
+        metrics.sockets.duration.record(place.since.elapsed());
+        tracing::info!(
+            connection.id = outbox.connection.0,
+            close.reason = closing::label(closing).value(),
+            duration_ms = u64::try_from(place.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "connection closed"
+        );
+    }
 }
 
 /// Before anything else: a token, accepted, and a seat.
 async fn greet(
     sockets: &Sockets,
-    socket: &TcpStream,
     outbox: &Arc<Outbox>,
-    decoder: &mut Decoder,
-    Asked { session, token, resume, mut first }: Asked,
-) -> Result<Greeted, Closing> {
+    (decoder, first): (&mut Decoder, &mut Vec<u8>),
+    (session, token, resume): (SessionId, Option<String>, Option<Resume>),
+) -> Result<(Claims, Attached), Closing> {
     let (token, resume) = match token {
         Some(token) => (token, resume),
         None => {
-            let hello = greeting::hello(socket, outbox, decoder, &mut first).await?;
+            let socket = outbox.socket().expect("it was made over one");
+            let hello = greeting::hello(socket, outbox, decoder, first).await?;
             // Fed already; what followed the hello waits in the decoder.
             first.clear();
             (hello.token, hello.resume)
@@ -157,7 +170,7 @@ async fn greet(
     }
     let attached =
         gateway.attach(&claims, resume, outbox).await.map_err(|error| Closing::Ours(refusal(&error)))?;
-    Ok(Greeted { claims, attached, first })
+    Ok((claims, attached))
 }
 
 fn refusal(error: &GatewayError) -> Ending {
@@ -170,278 +183,3 @@ fn refusal(error: &GatewayError) -> Ending {
         _ => Ending::Internal,
     }
 }
-
-/// What the next deadline is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
-    ExpiryNotice,
-    Expiry,
-    Message,
-    Progress,
-}
-
-/// A seated connection.
-struct Live<'c> {
-    sockets: &'c Sockets,
-    socket: &'c TcpStream,
-    attached: &'c Attached,
-    actor: Actor,
-    claims: Claims,
-    decoder: Decoder,
-    machine: Machine,
-    /// Whether the decoder keeps bytes that were not judged yet.
-    paused: bool,
-    noticed: bool,
-    /// When the message that is not whole yet began.
-    message_since: Option<Instant>,
-    /// When something last moved while something waits to be written.
-    stuck_since: Option<Instant>,
-}
-
-impl<'c> Live<'c> {
-    fn new(
-        sockets: &'c Sockets,
-        socket: &'c TcpStream,
-        outbox: &Arc<Outbox>,
-        attached: &'c Attached,
-        claims: Claims,
-        mut decoder: Decoder,
-    ) -> Self {
-        let limits = &sockets.gateway.config().limits;
-        let rates = Rates { messages: limits.messages, signals: limits.signals, bytes: limits.bytes };
-        decoder.set_message_limit(sockets.gateway.config().sessions.message_bytes);
-        let gateway = sockets.gateway.clone();
-        Self {
-            sockets,
-            socket,
-            attached,
-            actor: Actor::new(gateway, outbox.clone(), attached.seat),
-            claims,
-            decoder,
-            machine: Machine::new(rates),
-            paused: true,
-            noticed: false,
-            message_since: None,
-            stuck_since: None,
-        }
-    }
-
-    async fn run(&mut self, mut first: Vec<u8>) -> Closing {
-        self.feed_first(&mut first);
-        drop(first);
-        let mut deadline: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
-        let mut pulling: Option<Pulling> = None;
-        loop {
-            let outbox = self.actor.outbox.clone();
-            let todo = outbox.todo();
-            if let Some(closing) = todo.closing {
-                return closing;
-            }
-            self.go_on();
-            let due = self.next_due(todo.queued);
-            if let Some((_, at)) = due
-                && deadline.deadline() != at
-            {
-                deadline.as_mut().reset(at);
-            }
-            self.sockets.gateway.keep_pulling(&mut pulling, &self.attached.room, &outbox);
-            let is_pulling = pulling.is_some();
-            tokio::select! {
-                () = outbox.woken() => {}
-                ready = self.socket.readable(), if !self.paused => {
-                    if ready.is_err() {
-                        return Closing::PeerLost;
-                    }
-                    self.read();
-                }
-                ready = outbox.writable(), if todo.queued => {
-                    if ready.is_err() {
-                        return Closing::PeerLost;
-                    }
-                    self.drain();
-                }
-                () = pulled(&mut pulling), if is_pulling => {}
-                () = deadline.as_mut(), if due.is_some() => {
-                    if let Some((due, _)) = due {
-                        self.on_time(due);
-                    }
-                }
-            }
-        }
-    }
-
-    /// What came with the upgrade, or after the hello in the same read.
-    fn feed_first(&mut self, first: &mut [u8]) {
-        let mut decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
-        let mut paused = false;
-        let resumed = decoder.resume(|event| self.judge(event, &mut paused));
-        let fed = resumed.and_then(|()| decoder.feed(first, |event| self.judge(event, &mut paused)));
-        self.decoder = decoder;
-        self.paused = paused;
-        if let Err(violation) = fed {
-            self.end(Closing::Ours(closing::of(violation)));
-        }
-    }
-
-    /// Judges what was kept back, once there is room for its answers.
-    fn go_on(&mut self) {
-        if !self.paused || !self.may_read() {
-            return;
-        }
-        self.feed_first(&mut []);
-    }
-
-    fn read(&mut self) {
-        let mut decoder = std::mem::replace(&mut self.decoder, Decoder::new(0));
-        let mut paused = false;
-        let read = socket::read(self.socket, &mut decoder, |event| self.judge(event, &mut paused));
-        self.decoder = decoder;
-        self.paused = paused;
-        match read {
-            Ok(Read::Bytes(0)) => {}
-            Ok(Read::Bytes(count)) => {
-                self.sockets.wheel.heard(&self.actor.outbox);
-                self.sockets.gateway.metrics().sockets.received_bytes.increment(count as u64);
-            }
-            Ok(Read::End) | Err(_) => self.end(Closing::PeerLost),
-            Ok(Read::Violation(violation)) => self.end(Closing::Ours(closing::of(violation))),
-        }
-        self.message_since = match self.decoder.mid_message() {
-            true => self.message_since.or_else(|| Some(Instant::now())),
-            false => None,
-        };
-    }
-
-    fn drain(&mut self) {
-        match self.actor.outbox.drain() {
-            Ok(0) => {}
-            Ok(_) => {
-                // A slow reader's pong waits behind what it reads: that it reads is as good.
-                self.sockets.wheel.heard(&self.actor.outbox);
-                self.stuck_since = Some(Instant::now());
-            }
-            Err(_) => self.end(Closing::PeerLost),
-        }
-    }
-
-    fn judge(&mut self, event: Event<'_>, paused: &mut bool) -> Flow {
-        let now = Instant::now();
-        let outbox = &self.actor.outbox;
-        match event {
-            Event::Text(text) => {
-                // Whatever is unfinished now began after this one.
-                self.message_since = None;
-                self.text(text, now);
-            }
-            Event::Ping(payload) => match self.machine.control(now) {
-                Ok(()) => {
-                    outbox.control(pong_frame(payload));
-                }
-                Err(ending) => outbox.finish(Closing::Ours(ending)),
-            },
-            Event::Pong(payload) => match self.machine.control(now) {
-                Ok(()) => self.sockets.time_pong(payload),
-                Err(ending) => outbox.finish(Closing::Ours(ending)),
-            },
-            Event::Binary(_) => outbox.finish(Closing::Ours(Ending::Binary)),
-            Event::Close(_) => outbox.finish(Closing::Client),
-        }
-        *paused = !self.may_read();
-        if *paused { Flow::Pause } else { Flow::Continue }
-    }
-
-    /// Whether one more message may be taken: answers owed are few and get out, and nothing has ended the connection.
-    fn may_read(&self) -> bool {
-        let outbox = &self.actor.outbox;
-        if outbox.debts().owed() >= UNACKED {
-            outbox.debts().hold();
-            // Paid between the two looks: nobody would wake us.
-            if outbox.debts().owed() >= UNACKED {
-                return false;
-            }
-        }
-        !outbox.is_congested() && outbox.todo().closing.is_none()
-    }
-
-    fn text(&mut self, text: &str, now: Instant) {
-        let decision = self.machine.text(text, now);
-        let metrics = self.sockets.gateway.metrics();
-        metrics.sockets.frames_received.get(received(decision.kind)).increment(1);
-        if let Some(scope) = decision.limited {
-            metrics.access.rate_limited.get(scope).increment(1);
-            if decision.kind.is_some_and(Kind::durable) {
-                metrics.sessions.entries.get(EntryResult::RateLimited).increment(1);
-            }
-        }
-        match decision.order {
-            Order::Close(ending) => self.end(Closing::Ours(ending)),
-            Order::Leave => self.end(Closing::Ours(Ending::Left)),
-            Order::Refresh { id, token } => self.refresh(id.as_deref(), &token),
-            order => self.actor.carry_out(order),
-        }
-    }
-
-    /// Another token for the same participant of the same session; anything else is refused, and the old one stands.
-    fn refresh(&mut self, id: Option<&str>, token: &str) {
-        #[derive(serde::Serialize)]
-        struct Refreshed {
-            expires_at: ClusterMs,
-        }
-        match self.sockets.gateway.verify(token) {
-            Ok(claims) if claims.sub == self.claims.sub && claims.sid == self.claims.sid => {
-                self.claims = claims;
-                self.noticed = false;
-                self.actor.reply(id, &Refreshed { expires_at: self.claims.exp.millis() });
-            }
-            Ok(_) => self.actor.refuse(id, None, &Fault::of(Code::Forbidden)),
-            Err(error) => self.actor.refuse(id, None, &error.fault()),
-        }
-    }
-
-    /// The next moment something is due, if nothing else happens.
-    fn next_due(&mut self, queued: bool) -> Option<(Due, Instant)> {
-        self.stuck_since = if queued { self.stuck_since.or_else(|| Some(Instant::now())) } else { None };
-        let (now, clock) = (Instant::now(), self.sockets.gateway.now());
-        let expires = now + self.claims.exp.millis().since(clock);
-        let over = clock.since(self.claims.exp.millis());
-        let expiry = if self.noticed || over > Duration::ZERO {
-            (Due::Expiry, expires + EXPIRY_GRACE.saturating_sub(over))
-        } else {
-            (Due::ExpiryNotice, expires.checked_sub(EXPIRY_NOTICE).unwrap_or(now))
-        };
-        let behind = self.sockets.gateway.config().outbox.behind;
-        let message = self.message_since.map(|since| (Due::Message, since + MESSAGE));
-        let progress = self.stuck_since.map(|since| (Due::Progress, since + behind));
-        [Some(expiry), message, progress].into_iter().flatten().min_by_key(|(_, at)| *at)
-    }
-
-    fn on_time(&mut self, due: Due) {
-        match due {
-            Due::ExpiryNotice => {
-                self.noticed = true;
-                let frame = outbound::token_expiring(self.claims.exp.millis());
-                self.actor.outbox.send("token.expiring", &frame);
-            }
-            Due::Expiry => self.end(Closing::Ours(Ending::Unauthorized("token_expired"))),
-            Due::Message => self.end(Closing::Ours(Ending::Malformed)),
-            Due::Progress => self.end(Closing::Ours(Ending::TooSlow)),
-        }
-    }
-
-    fn end(&self, closing: Closing) {
-        self.actor.outbox.finish(closing);
-    }
-}
-
-fn received(kind: Option<Kind>) -> ReceivedType {
-    let Some(kind) = kind else { return ReceivedType::Invalid };
-    // The enums list the same words; the metric's is matched by name, so that neither floor imports the other's order.
-    ReceivedType::ALL
-        .iter()
-        .copied()
-        .find(|label| label.value() == kind.as_str())
-        .unwrap_or(ReceivedType::Invalid)
-}
-
-#[cfg(test)]
-mod tests;

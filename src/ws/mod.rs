@@ -7,7 +7,7 @@
 //! - `frame`: RFC 6455 from bytes to messages (pure); `machine`: from a message to a decision (pure).
 //! - `carrier`: the stream under HTTP, given back by an upgrade.
 //! - `echo`: in test builds alone, a route for conformance suites.
-//! - `heartbeat`: pings; `connection`: one task that owns one socket's reading, acts on decisions, and ends it; `closing`: how it ends.
+//! - `heartbeat`: pings; `connection`: one socket's story; `live`: one that has a seat; `closing`: how it ends.
 
 pub mod carrier;
 pub mod closing;
@@ -19,6 +19,7 @@ pub mod frame;
 pub mod gate;
 mod greeting;
 mod heartbeat;
+mod live;
 mod machine;
 mod requests;
 pub mod route;

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -71,17 +71,10 @@ impl Sockets {
         let deflate = offered.and_then(extension::agree);
         let window = deflate.map(Agreement::window);
         let arrival = Arrival { session, token, resume, ticket, since, deflate: window };
-        let upgrade = hyper::upgrade::on(&mut request);
-        let sockets = self.clone();
-        self.gateway.tracker().spawn(async move {
-            // What the request held is let go before the connection begins: it would live as long.
-            drop(request);
-            match upgrade.await.map(raw) {
-                Ok(Ok((socket, first))) => serve(sockets, socket, first, arrival).await,
-                Ok(Err(_)) => tracing::error!("upgraded connection is not the socket that was accepted"),
-                Err(error) => tracing::debug!(%error, "client went away during the upgrade"),
-            }
-        });
+        let socket = socket_of(hyper::upgrade::on(&mut request));
+        // What the request held is let go before the connection begins: it would live as long.
+        drop(request);
+        self.gateway.tracker().spawn(serve(self.clone(), socket, arrival));
         Ok(switching(accepted, deflate))
     }
 
@@ -157,6 +150,16 @@ pub(super) fn switching(accepted: Accepted, deflate: Option<Agreement>) -> Respo
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, agreement.answer());
     }
     response
+}
+
+/// The socket, once hyper has answered the upgrade; `None` when nobody is there any more.
+async fn socket_of(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    match upgrade.await.map(raw) {
+        Ok(Ok(socket)) => return Some(socket),
+        Ok(Err(_)) => tracing::error!("upgraded connection is not the socket that was accepted"),
+        Err(error) => tracing::debug!(%error, "client went away during the upgrade"),
+    }
+    None
 }
 
 /// The socket itself, taken back from hyper, with what it had read already.

@@ -3,7 +3,7 @@
 # tests/browser/node_modules (versions are pinned in package-lock.json); no browser is downloaded. Screenshots go to target/browser.
 #
 # Usage: tests/browser/run.sh [path to the gateway's binary]      last line: "N passed, N failed"; exit 1 when one failed.
-# ONLY=name runs one file of tests (ONLY=room).
+# ONLY=name runs one file of tests (ONLY=room); PROGRAM=sync.js runs that program of this directory instead, which tests nothing.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,6 +28,10 @@ cd "$here"
 if ! cmp -s package-lock.json node_modules/installed.json; then
   npm ci --silent --no-audit --no-fund --ignore-scripts
   cp package-lock.json node_modules/installed.json
+fi
+
+if [ -n "${PROGRAM:-}" ]; then
+  exec node "$PROGRAM"
 fi
 
 log=$(mktemp)

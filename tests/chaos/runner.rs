@@ -270,7 +270,7 @@ pub(crate) async fn play_row(row: &'static Row, setting: Setting, journal: Journ
     journal.note(What::Settled);
     scene.seen.findings.extend(unsettled);
     drop(watch);
-    let logs = scene.crowd.read_logs(scene.world.redis()).await;
+    let logs = scene.crowd.read_logs(&scene.world).await;
     scene.crowd.disperse().await;
     scene.seen.findings.extend(scene.world.panics());
     let terms = setting.terms(baseline);

@@ -12,6 +12,7 @@ use crate::journal::{Journal, node};
 use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::node::Node;
 use crate::support::process::free_port;
+use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_server::{RedisOptions, RedisServer};
 use crate::support::sentinels::{SentinelOptions, Sentinels};
 use crate::support::wait;
@@ -23,8 +24,8 @@ pub(crate) const NODES: usize = 3;
 #[derive(Clone)]
 pub(crate) struct WorldOptions {
     pub(crate) redis: RedisOptions,
-    /// Whether there are replicas, too, and sentinels that name the primary; nodes then reach servers without a proxy of their own.
-    pub(crate) sentinels: bool,
+    /// How many servers there are; where there are several, nodes reach them without a proxy of their own.
+    pub(crate) servers: Servers,
     /// Settings of every node, over those of [`BASE`].
     pub(crate) settings: Vec<(&'static str, String)>,
     /// Whether clients reach nodes through a proxy of their own: it costs the machine a copy of every byte.
@@ -33,10 +34,20 @@ pub(crate) struct WorldOptions {
     pub(crate) narrow: bool,
 }
 
+/// Where logs are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Servers {
+    One,
+    /// A primary, two replicas, three sentinels.
+    Watched,
+    /// A cluster of three primaries and three replicas.
+    Clustered,
+}
+
 impl Default for WorldOptions {
     fn default() -> WorldOptions {
         let (redis, settings) = (RedisOptions::durable(), Vec::new());
-        WorldOptions { redis, sentinels: false, settings, doors: false, narrow: false }
+        WorldOptions { redis, servers: Servers::One, settings, doors: false, narrow: false }
     }
 }
 
@@ -102,24 +113,27 @@ enum Stores {
     One(RedisServer),
     /// And which of the servers is the primary.
     Watched(Sentinels, usize),
+    Clustered(RedisCluster),
 }
 
 impl Stores {
     async fn start(options: &WorldOptions) -> Stores {
-        if !options.sentinels {
-            return Stores::One(RedisServer::start_with(options.redis.clone()).await);
-        }
         let redis = options.redis.clone();
-        Stores::Watched(
-            Sentinels::start_settled(SentinelOptions { redis, ..SentinelOptions::default() }).await,
-            0,
-        )
+        match options.servers {
+            Servers::One => Stores::One(RedisServer::start_with(redis).await),
+            Servers::Watched => {
+                let options = SentinelOptions { redis, ..SentinelOptions::default() };
+                Stores::Watched(Sentinels::start_settled(options).await, 0)
+            }
+            Servers::Clustered => Stores::Clustered(RedisCluster::start(redis).await),
+        }
     }
 
     fn primary(&self) -> &RedisServer {
         match self {
             Stores::One(server) => server,
             Stores::Watched(sentinels, at) => &sentinels.servers[*at].server,
+            Stores::Clustered(cluster) => &cluster.servers[0],
         }
     }
 
@@ -128,6 +142,7 @@ impl Stores {
         match self {
             Stores::One(_) => format!("redis://{}", link.addr()),
             Stores::Watched(sentinels, _) => sentinels.url(),
+            Stores::Clustered(cluster) => cluster.url(),
         }
     }
 }
@@ -165,14 +180,33 @@ impl World {
         match &mut self.stores {
             Stores::One(server) => server,
             Stores::Watched(sentinels, at) => &mut sentinels.servers[*at].server,
+            Stores::Clustered(cluster) => &mut cluster.servers[0],
         }
     }
 
     /// The sentinels and their servers, and which of those is the primary. Panics in a world without.
     pub(crate) fn watched(&mut self) -> (&mut Sentinels, &mut usize) {
         match &mut self.stores {
-            Stores::One(_) => panic!("a row with sentinels asks for a world with them"),
             Stores::Watched(sentinels, at) => (sentinels, at),
+            _ => panic!("a row with sentinels asks for a world with them"),
+        }
+    }
+
+    /// The cluster. Panics in a world without.
+    pub(crate) fn cluster(&mut self) -> &mut RedisCluster {
+        match &mut self.stores {
+            Stores::Clustered(cluster) => cluster,
+            _ => panic!("a row with a cluster asks for a world with one"),
+        }
+    }
+
+    /// The server that has the log of a session.
+    pub(crate) async fn keeper_of(&self, session: &str) -> &RedisServer {
+        match &self.stores {
+            Stores::Clustered(cluster) => {
+                &cluster.servers[cluster.owner_of(cluster.slot_of(session).await).await]
+            }
+            stores => stores.primary(),
         }
     }
 

@@ -89,7 +89,7 @@ SCHEMA = {
     "a misspelt setting": ({"config": {"DRAIN_DELY": 5}}, "DRAIN_DELY"),
     "a secret among the settings": ({"config": {"JWT_SECRET": "x"}}, "JWT_SECRET"),
     "a misspelt value": ({"replicas": 3}, "replicas"),
-    "Cluster, which is not built": ({"redis": {"url": "redis-cluster://a:1"}}, "url"),
+    "an address that is none": ({"redis": {"url": "redis+cluster://a:1"}}, "url"),
     "a number that is none": ({"replicaCount": "two"}, "replicaCount"),
     "a rate that is none": ({"config": {"RATE_LIMIT_JOIN": "60 per minute"}}, "RATE_LIMIT_JOIN"),
     "a privileged port": ({"ports": {"http": 80}}, "http"),

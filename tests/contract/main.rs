@@ -132,6 +132,7 @@ suite!(redis, crate::redis_harness::start);
 suite!(replicated, crate::redis_harness::start_replicated);
 suite!(secured, crate::redis_harness::start_secured);
 suite!(sentinel, crate::redis_harness::start_sentinel);
+suite!(cluster, crate::redis_harness::start_cluster);
 
 /// What would take ten minutes of real time.
 mod memory_in_time {

@@ -4,10 +4,11 @@
 //! one takes 20 ms to start and cases cannot then disturb each other; starting and ending it is the support's. With a replica, for which
 //! every ack waits, it is the same contract: what is answered may come later, and must not be anything else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchparty::backend::log::Deliver;
@@ -24,8 +25,8 @@ use watchparty::model::id::{NodeId, SessionId};
 use crate::harness::{BY_AGE, BY_NUMBER, Harness, Store};
 use crate::support::acl;
 use crate::support::certificates::Certificates;
-use crate::support::chaos_proxy::ChaosProxy;
 use crate::support::pair::Pair;
+use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_server::{RedisOptions, RedisServer};
 use crate::support::sentinels::{MASTER, SentinelOptions, Sentinels};
 use crate::support::wait;
@@ -42,9 +43,9 @@ pub(crate) async fn start_aging() -> Harness {
 
 /// A harness on a primary and its replica.
 pub(crate) async fn start_replicated() -> Harness {
-    let Pair { primary, replica, stream, way: _ } = Pair::start().await;
-    let target = RedisTarget::plain("127.0.0.1", primary.port());
-    let servers = Servers::Copied { primary, _replica: replica, _stream: stream };
+    let pair = Box::new(Pair::start().await);
+    let target = RedisTarget::plain("127.0.0.1", pair.primary.port());
+    let servers = Servers::Copied(pair);
     on(OnRedis { durability: Some(Durability::Replicated), ..OnRedis::at(target, servers) }).await
 }
 
@@ -74,6 +75,30 @@ pub(crate) async fn start_sentinel() -> Harness {
     on(OnRedis::at(target, Servers::Watched(sentinels))).await
 }
 
+/// A harness on a cluster of three primaries and three replicas, which takes seconds to start: cases that run at a time share one, under prefixes of
+/// their own. A case that promotes a primary is alone from then on, as every other session of that primary would begin an epoch, too.
+pub(crate) async fn start_cluster() -> Harness {
+    static RUNNING: Mutex<Weak<Shared>> = Mutex::const_new(Weak::new());
+    let shared = {
+        let mut running = RUNNING.lock().await;
+        match running.upgrade() {
+            Some(shared) => shared,
+            None => {
+                let cluster = RedisCluster::start(RedisOptions::default()).await;
+                let shared = Arc::new(Shared { cluster, turns: Arc::default() });
+                *running = Arc::downgrade(&shared);
+                shared
+            }
+        }
+    };
+    let turn = Mutex::new(Turn::Beside(shared.turns.clone().read_owned().await));
+    let hosts = shared.cluster.servers.iter().take(2);
+    let hosts = hosts.map(|server| Address { host: "127.0.0.1".to_owned(), port: server.port() }).collect();
+    let target = RedisTarget::open(Topology::Cluster(hosts));
+    let prefix = format!("wp-{:08x}", fastrand::u32(..));
+    on(OnRedis { prefix, ..OnRedis::at(target, Servers::Clustered(shared, turn)) }).await
+}
+
 async fn on(redis: OnRedis) -> Harness {
     Harness::new(Box::new(redis)).await
 }
@@ -82,20 +107,50 @@ async fn on(redis: OnRedis) -> Harness {
 enum Servers {
     Alone(RedisServer),
     /// With what acks wait for, and its way to the primary.
-    Copied {
-        primary: RedisServer,
-        _replica: RedisServer,
-        _stream: ChaosProxy,
-    },
+    Copied(Box<Pair>),
     Watched(Sentinels),
+    Clustered(Arc<Shared>, Mutex<Turn>),
+}
+
+/// What several cases use at a time.
+struct Shared {
+    cluster: RedisCluster,
+    turns: Arc<RwLock<()>>,
+}
+
+/// Whether a case has the cluster for itself.
+enum Turn {
+    Beside(#[expect(dead_code, reason = "it is held, not read")] OwnedRwLockReadGuard<()>),
+    Between,
+    Alone(#[expect(dead_code, reason = "it is held, not read")] OwnedRwLockWriteGuard<()>),
 }
 
 impl Servers {
-    fn primary(&self) -> &RedisServer {
+    /// The one that takes what is written of a session.
+    async fn primary(&self, session: SessionId) -> &RedisServer {
         match self {
             Self::Alone(server) => server,
-            Self::Copied { primary, .. } => primary,
+            Self::Copied(pair) => &pair.primary,
             Self::Watched(sentinels) => &sentinels.servers[0].server,
+            Self::Clustered(shared, turn) => {
+                let mut turn = turn.lock().await;
+                if !matches!(*turn, Turn::Alone(_)) {
+                    // Given up first: two that wait for each other would wait for ever.
+                    *turn = Turn::Between;
+                    *turn = Turn::Alone(shared.turns.clone().write_owned().await);
+                }
+                let slot = shared.cluster.slot_of(&session.to_string()).await;
+                &shared.cluster.servers[shared.cluster.owner_of(slot).await]
+            }
+        }
+    }
+
+    async fn keys_without_ttl(&self) -> Vec<String> {
+        match self {
+            Self::Alone(server) => server.keys_without_ttl().await,
+            Self::Copied(pair) => pair.primary.keys_without_ttl().await,
+            Self::Watched(sentinels) => sentinels.servers[0].server.keys_without_ttl().await,
+            Self::Clustered(shared, _) => shared.cluster.keys_without_ttl().await,
         }
     }
 }
@@ -104,6 +159,7 @@ struct OnRedis {
     history: Retention,
     target: RedisTarget,
     servers: Servers,
+    prefix: String,
     durability: Option<Durability>,
     stop: CancellationToken,
     tracker: TaskTracker,
@@ -116,7 +172,8 @@ impl OnRedis {
 
     fn at(target: RedisTarget, servers: Servers) -> Self {
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-        Self { history: BY_NUMBER, target, servers, durability: None, stop, tracker }
+        let prefix = String::from("wp");
+        Self { history: BY_NUMBER, target, servers, prefix, durability: None, stop, tracker }
     }
 }
 
@@ -125,7 +182,7 @@ impl Store for OnRedis {
     async fn connect(&self, deliver: Arc<dyn Deliver>) -> Backend {
         let settings = RedisSettings {
             target: self.target.clone(),
-            prefix: String::from("wp"),
+            prefix: self.prefix.clone(),
             node: NodeId::new_random(),
             history: self.history,
             durability: self.durability,
@@ -146,15 +203,15 @@ impl Store for OnRedis {
     /// Redis has its own clock.
     fn pass(&self, _time: Duration) {}
 
-    async fn promote(&self, _session: SessionId) {
+    async fn promote(&self, session: SessionId) {
         // To a script a restart is that `master_replid` is another one.
-        assert_eq!(self.servers.primary().cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
+        assert_eq!(self.servers.primary(session).await.cli(&["DEBUG", "CHANGE-REPL-ID"]).await, "OK");
     }
 
     async fn finish(&self) {
         self.stop.cancel();
         self.tracker.close();
         wait::soon("the adapter's tasks to end", self.tracker.wait()).await;
-        assert_eq!(self.servers.primary().keys_without_ttl().await, [""; 0], "keys that would stay for ever");
+        assert_eq!(self.servers.keys_without_ttl().await, [""; 0], "keys that would stay for ever");
     }
 }

@@ -1,6 +1,6 @@
 //! Frames that break RFC 6455 or our bounds (FAULTS, rows W1 to W5 and W9 to W13): each has its close code and reason.
 //!
-//! Deflate is not negotiated, so RSV1 is a broken frame like any reserved bit. Every case has a connection of its own on one node;
+//! Deflate is not negotiated here (`deflate` is where it is), so RSV1 is a broken frame like any reserved bit. Every case has a connection of its own on one node;
 //! a bystander in the same session must notice nothing.
 
 use serde_json::json;

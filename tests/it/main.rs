@@ -33,6 +33,7 @@ mod pace;
 mod playback;
 mod poll;
 mod presence;
+mod redis_cluster;
 mod redis_restart;
 mod redis_trouble;
 mod repair;

@@ -47,7 +47,7 @@ function handle(form, ask, enter) {
   const button = form.querySelector('button.primary');
   form.onsubmit = async (event) => {
     event.preventDefault();
-    const data = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, name === 'password' ? value : String(value).trim()]));
+    const data = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, name === 'password' ? String(value) : String(value).trim()]));
     const missing = [...form.elements].find((field) => field.willValidate && !field.checkValidity());
     if (missing) return complain(form, wrong, [{ field: missing.name, message: missing.validationMessage }]);
     button.disabled = true;

@@ -144,6 +144,7 @@ export class Mesh {
     return link;
   }
 
+  /** @param {any} frame a `signal`, which has a sender and data */
   async #signal({ from, data }) {
     const { kind, link: name, payload } = data;
     if (!from || !this.said.on) return;

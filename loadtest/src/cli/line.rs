@@ -42,7 +42,7 @@ impl CommandLine {
 /// An option that would change nothing is a mistake to be told of: somebody counts on it.
 fn unless_for_nothing(cli: &Cli) -> Result<(), clap::Error> {
     let ReportOptions { slo, out, json, .. } = &cli.report;
-    let report = matches!(cli.scenario.asked(), Asked::Load(..) | Asked::Slow(_));
+    let report = matches!(cli.scenario.asked(), Asked::Load(..) | Asked::Slow(_) | Asked::Sync(_));
     if report || (slo.is_empty() && out.is_none() && !json) {
         return Ok(());
     }

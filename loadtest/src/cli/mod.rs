@@ -9,12 +9,15 @@ pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod target;
 
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::Kind;
 pub(crate) use floor::{FloorOptions, Regime};
 use load::LoadOptions;
 use report::{CompareOptions, ReportOptions};
+use target::TargetOptions;
 
 /// Load for a WatchParty gateway: one that runs, or one that is started for it.
 #[derive(Debug, Parser)]
@@ -55,6 +58,8 @@ pub(crate) enum Scenario {
     Soak(LoadOptions),
     /// What people do in a watch party: the film, chat, events, notes, signals
     Mixed(LoadOptions),
+    /// Virtual players on skewed clocks and slow networks follow a film: how far each is from where it should be
+    Sync(SyncOptions),
     /// What a delivery costs the gateway and a server of a few dozen lines that does nothing else, round against round
     Floor(FloorOptions),
     /// Two runs beside each other: every figure both have, and B as so many times A
@@ -71,6 +76,8 @@ pub(crate) enum Asked<'c> {
     Load(Kind, &'c LoadOptions),
     /// Slow readers.
     Slow(&'c SlowOptions),
+    /// Virtual players.
+    Sync(&'c SyncOptions),
     /// The floor beside the gateway.
     Floor(&'c FloorOptions),
     /// Two runs.
@@ -94,6 +101,7 @@ impl Scenario {
             Self::Soak(options) => Asked::Load(Kind::Soak, options),
             Self::Mixed(options) => Asked::Load(Kind::Mixed, options),
             Self::Slow(options) => Asked::Slow(options),
+            Self::Sync(options) => Asked::Sync(options),
             Self::Floor(options) => Asked::Floor(options),
             Self::Compare(options) => Asked::Compare(options),
             Self::FloorServer => Asked::FloorServer,
@@ -114,11 +122,32 @@ pub(crate) struct SlowOptions {
     pub(crate) behind: u32,
 }
 
+/// Knobs of `sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncOptions {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+    /// People in a session; a round for each number
+    #[arg(long, value_delimiter = ',', default_value = "2,10,50", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) players: Vec<u32>,
+    /// How long the film is left alone after each command
+    #[arg(long, default_value = "8s", value_parser = load::duration)]
+    pub(crate) hold: Duration,
+    /// The longest round trip of a player's network, without jitter; each has its own, and its own share each way
+    #[arg(long, default_value = "100ms", value_parser = load::duration)]
+    pub(crate) round_trip: Duration,
+    /// The most that is added to a message on its way
+    #[arg(long, default_value = "20ms", value_parser = load::duration)]
+    pub(crate) jitter: Duration,
+    /// Where randomness begins
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
-    use std::time::Duration;
 
     fn knobs(words: &[&str]) -> Option<load::Knobs> {
         let cli = Cli::try_parse_from(["loadtest"].iter().chain(words)).ok()?;
@@ -148,6 +177,14 @@ mod tests {
         let Scenario::Floor(options) = cli.scenario else { panic!("not floor") };
         assert_eq!((options.regimes.len(), options.sizes.len()), (2, 4));
         assert!(Cli::try_parse_from(["loadtest", "floor", "--sizes", "0"]).is_err());
+    }
+
+    #[test]
+    fn players_are_numbers_of_two_or_more() {
+        let asked = |words: &[&str]| Cli::try_parse_from(["loadtest", "sync"].iter().chain(words)).ok();
+        let Some(Scenario::Sync(options)) = asked(&[]).map(|cli| cli.scenario) else { panic!("not sync") };
+        assert_eq!((options.players, options.hold), (vec![2, 10, 50], Duration::from_secs(8)));
+        assert!(asked(&["--players", "1"]).is_none() && asked(&["--jitter", "soon"]).is_none());
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl Sums {
             generator: self.generator.clone(),
             samples: self.samples.clone(),
             steps: self.steps.clone(),
+            drift: None,
         }
     }
 
@@ -121,7 +122,8 @@ pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Pa
         senders.map(|sender| (sender.id, sender.sums())).collect();
     let mut all = Said::default();
     for said in by_sender.values() {
-        counts.sent += said.said;
+        // Not the highest number: a refused one is used again.
+        counts.sent += said.acked + said.refused + said.flying;
         counts.acked += said.acked;
         counts.refused += said.refused;
         all.unsaid += said.unsaid;
@@ -149,12 +151,6 @@ pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Pa
     counts.phantom += faults.phantom;
     counts.resets += faults.resets;
     all
-}
-
-/// What left and what came from the beginning of measuring to the end of the drain.
-pub(crate) fn counts_between(marks: &Marks) -> Counts {
-    let (Some(from), Some(to)) = (&marks.running, &marks.drained) else { return Counts::default() };
-    Counts { sent: to.sent - from.sent, delivered: to.delivered - from.delivered, ..Counts::default() }
 }
 
 /// What the gateway cost between the marks.

@@ -65,9 +65,9 @@ pub(crate) fn share(value: f64) -> String {
     format!("{} %", figures(value * 100.0))
 }
 
-/// Cores: `0.42 cores`.
+/// Cores: `0.42 cores`, `0.004 cores`.
 pub(crate) fn cores(value: f64) -> String {
-    format!("{value:.2} cores")
+    if value < 0.0995 { format!("{value:.3} cores") } else { format!("{value:.2} cores") }
 }
 
 /// Seconds as on a clock: `0:05`, `2:10`, `1:02:03`.
@@ -126,6 +126,7 @@ mod tests {
             ["59.9", "6000", "60.0 k", "1.20 M"]
         );
         assert_eq!([share(0.001), share(0.9991), share(0.0)], ["0.10 %", "99.9 %", "0 %"]);
+        assert_eq!([cores(0.418), cores(0.0042)], ["0.42 cores", "0.004 cores"]);
         assert_eq!([clock(5), clock(130), clock(3723)], ["0:05", "2:10", "1:02:03"]);
         assert_eq!([figures(0.0123), figures(-0.5), figures(99.96)], ["0.0123", "-0.50", "100"]);
     }

@@ -179,11 +179,13 @@ pub(crate) fn measured_s(figures: &Figures) -> Option<f64> {
 }
 
 /// Counts are exact because they hold everything that was said, in the warm-up too; so a rate is over the time of both.
+/// None where nothing was said: that is no rate of 0.
 fn each_second(figures: &Figures, count: u64) -> Option<f64> {
     let said = |name: &str| matches!(name, "warm up" | "run");
     let seconds: f64 =
         figures.phases.iter().filter(|phase| said(&phase.name)).map(|phase| phase.seconds).sum();
-    if seconds > 0.0 { Some(whole(count)? / seconds) } else { None }
+    (figures.counts.sent > 0 && seconds > 0.0).then_some(())?;
+    Some(whole(count)? / seconds)
 }
 
 /// What stayed: the end against the start, less than nothing when memory was given back.

@@ -10,6 +10,7 @@
 pub(crate) mod amount;
 pub(crate) mod compare;
 pub(crate) mod conclude;
+mod drift;
 pub(crate) mod exit;
 pub(crate) mod figures;
 pub(crate) mod host;

@@ -23,21 +23,36 @@ impl Table {
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
+        let Some((names, rows)) = self.0.split_first() else { return Ok(()) };
+        let columns = shown(names.len(), rows);
         let width =
             |column: usize| self.0.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
         for row in &self.0 {
             let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let gap = " ".repeat(width.saturating_sub(cell.chars().count()));
-                let cell = if column == 0 { format!("{cell}{gap}") } else { format!("   {gap}{cell}") };
+            for column in &columns {
+                let cell = row.get(*column).map_or("", String::as_str);
+                let gap = " ".repeat(width(*column).unwrap_or(0).saturating_sub(cell.chars().count()));
+                // Names and notes are read from their beginning, numbers from their end.
+                let words = *column == 0 || names.get(*column).is_some_and(|name| name == NOTE);
+                let cell = if words { format!("{cell}{gap}") } else { format!("{gap}{cell}") };
+                line.push_str(if line.is_empty() { "" } else { "   " });
                 line.push_str(&cell);
             }
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }
+}
+
+/// The name of a column of words.
+const NOTE: &str = "note";
+
+/// Which columns have anything in them; the first, with the names of rows, always.
+pub(crate) fn shown(columns: usize, rows: &[Vec<String>]) -> Vec<usize> {
+    let says = |row: &Vec<String>, column: usize| {
+        row.get(column).is_some_and(|cell| !cell.is_empty() && cell != "-")
+    };
+    (0..columns).filter(|column| *column == 0 || rows.iter().any(|row| says(row, *column))).collect()
 }
 
 #[cfg(test)]
@@ -53,6 +68,18 @@ mod tests {
         assert_eq!(
             table.to_string(),
             "             p50       p99\nack       820 µs   1.24 ms\ndeliver      1 s\n"
+        );
+    }
+
+    #[test]
+    fn columns_with_nothing_in_them_are_left_out_and_notes_begin_together() {
+        let mut table = Table::new(["part", "p50", "faults", "note"]);
+        for (name, note) in [("one", "short"), ("two", "a longer one")] {
+            table.row([name.to_owned(), "-".to_owned(), "0".to_owned(), note.to_owned()]);
+        }
+        assert_eq!(
+            table.to_string(),
+            "part   faults   note\none         0   short\ntwo         0   a longer one\n"
         );
     }
 }

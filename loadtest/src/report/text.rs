@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::figures::{Cost, Counts, Figures, Run};
 use super::table::Table;
-use super::{amount, known, objective, verdict};
+use super::{amount, drift, known, objective, verdict};
 
 /// The whole report.
 pub(crate) fn text(run: &Run) -> String {
     let blocks = [
         verdict_block(run),
         scene(run),
+        drift::text(run),
         times(&run.total),
         costs(&run.total),
         parts(run),

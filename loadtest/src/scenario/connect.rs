@@ -1,7 +1,8 @@
 //! `connect`: connections that do nothing, opened in steps. How fast they are accepted, what each costs in memory, and whether all stay.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use crate::cli::load::Knobs;
 use crate::engine::crowd::{Arrival, arrive};

@@ -8,6 +8,7 @@ mod flow;
 mod mixed;
 pub(crate) mod slow;
 mod smoke;
+pub(crate) mod sync;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,6 +13,8 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::api::Api;
+
 use super::process::Process;
 
 /// How long a gateway may take to listen.
@@ -75,6 +77,7 @@ impl Gateway {
         let process = Process(child.id().context("the gateway ended at once")?);
         let mut log = BufReader::new(child.stdout.take().context("a pipe")?);
         let addr = timeout(START, listening(&mut log)).await.context("it does not listen")??;
+        timeout(START, Api(addr).ready()).await.context("it does not become ready")?;
         let mut drain = JoinSet::new();
         // A full pipe drops log lines; read, it costs the server what a log costs.
         drain.spawn(async move {

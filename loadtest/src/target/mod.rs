@@ -9,6 +9,7 @@ pub(crate) mod redis;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -36,7 +37,7 @@ pub(crate) struct Target {
     secret: Option<String>,
     processes: Vec<Process>,
     redis: Option<RedisServer>,
-    _nodes: Vec<Gateway>,
+    nodes: Mutex<Vec<Option<Gateway>>>,
 }
 
 /// What they have cost so far, all together; what is not known is none.
@@ -115,6 +116,13 @@ impl Target {
         Process(std::process::id()).cost().unwrap_or_default()
     }
 
+    /// Kills a gateway that was started here, as a machine that goes dark would.
+    pub(crate) fn kill(&self, at: usize) {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dropped, its process is killed.
+        nodes.get_mut(at).and_then(Option::take);
+    }
+
     /// Whether every gateway that was started here still runs.
     pub(crate) fn runs(&self) -> bool {
         self.processes.iter().all(|process| process.cost().is_ok())
@@ -137,7 +145,8 @@ async fn find(options: &TargetOptions) -> anyhow::Result<Target> {
     }
     let secret = if options.mint {
         Some(
-            std::env::var("JWT_SECRET")
+            std::env::var_os("JWT_SECRET")
+                .and_then(|secret| secret.into_string().ok())
                 .context("--mint needs the gateway's JWT_SECRET in the environment")?,
         )
     } else {
@@ -145,7 +154,15 @@ async fn find(options: &TargetOptions) -> anyhow::Result<Target> {
     };
     let processes = options.pid.iter().copied().map(Process).collect();
     let server = Server::default();
-    Ok(Target { gateways, sources: Vec::new(), server, secret, processes, redis: None, _nodes: Vec::new() })
+    Ok(Target {
+        gateways,
+        sources: Vec::new(),
+        server,
+        secret,
+        processes,
+        redis: None,
+        nodes: Mutex::default(),
+    })
 }
 
 async fn start(options: &TargetOptions) -> anyhow::Result<Target> {
@@ -178,6 +195,6 @@ async fn start(options: &TargetOptions) -> anyhow::Result<Target> {
         secret: Some(SECRET.to_owned()),
         processes: nodes.iter().map(|node| node.process).collect(),
         redis,
-        _nodes: nodes,
+        nodes: Mutex::new(nodes.into_iter().map(Some).collect()),
     })
 }

@@ -20,9 +20,10 @@ use super::meters::Meters;
 use super::primary::run_on;
 use super::probe::Reading;
 use super::scripts::{self, Call};
-use super::settings::RedisSettings;
+use super::settings::{RedisSettings, Topology};
+use super::verify::Unfit;
 use super::whereabouts::Whereabouts;
-use super::{ConnectError, verify};
+use super::{ConnectError, cluster, verify};
 use crate::backend::Durability;
 use crate::metrics::Metrics;
 
@@ -72,16 +73,17 @@ pub enum NothingSeen {
 /// [`NothingSeen`].
 pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Facts, NothingSeen> {
     let meters = Arc::new(Meters::new(metrics));
-    let whereabouts = Whereabouts::new(settings.target.clone(), &meters)
+    // What can never work is told apart from what does not work now.
+    Whereabouts::new(settings.target.clone(), &meters)
         .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let began = Instant::now();
-    let found = whereabouts.find().await.map_err(|error| NothingSeen::Unreachable(error.to_string()))?;
-    let dial = found.dial;
+    let (dial, tag) =
+        find(settings, &meters).await.map_err(|error| NothingSeen::Unreachable(error.to_string()))?;
     let opened = dial.command(CancellationToken::new(), &meters).await;
     let link = opened.map_err(|error| NothingSeen::Unreachable(error.category().to_owned()))?;
     let connected_in = began.elapsed();
     let info = verify::info(&link).await.map_err(|fault| NothingSeen::Silent(words(&fault)))?;
-    let home = Keys::new(&settings.prefix).home(settings.node);
+    let home = Keys::new(&settings.prefix).own(&tag).home;
     let scripts = load(&link).await.map_err(|fault| words(&fault));
     let clock = clock(&link, &home).await;
     let round_trip = round_trip(&dial, &link, &home, &meters).await;
@@ -96,6 +98,21 @@ pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Fac
         round_trip,
         info: fields(&info),
     })
+}
+
+/// The primary, and a tag of names there; of a cluster that of slot 0, whose clock is everybody's.
+async fn find(settings: &RedisSettings, meters: &Arc<Meters>) -> Result<(Dial, String), Unfit> {
+    let target = &settings.target;
+    let unusable = |error: redis::RedisError| Unfit::Unreachable(error.category().to_owned());
+    if !matches!(target.topology, Topology::Cluster(_)) {
+        let whereabouts = Whereabouts::new(target.clone(), meters).map_err(unusable)?;
+        return Ok((whereabouts.find().await?.dial, settings.node.to_string()));
+    }
+    let map = cluster::look(target, &[], meters).await?;
+    let nobody = || Unfit::Unreachable("no primary of the cluster has slot 0".to_owned());
+    let address = map.owner(0).ok_or_else(nobody)?;
+    let (tag, _) = cluster::tag(settings.node, &map, address).ok_or_else(nobody)?;
+    Ok((Dial::new(target, address).map_err(unusable)?, tag))
 }
 
 /// Hands every script over, as a node does before its first call.
@@ -146,7 +163,9 @@ async fn round_trip(dial: &Dial, link: &Link, home: &str, meters: &Arc<Meters>) 
 
 fn words(fault: &Fault) -> String {
     match fault {
-        Fault::Silent(text) | Fault::Refused(text) | Fault::Failed(text) => text.clone(),
+        Fault::Silent(text) | Fault::Refused(text) | Fault::Elsewhere(text) | Fault::Failed(text) => {
+            text.clone()
+        }
         Fault::NoScript => "a script was not kept".to_owned(),
         Fault::Unreplicated => "too few replicas have it".to_owned(),
     }

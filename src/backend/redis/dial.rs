@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{Link, RESPONSE_TIMEOUT};
 use super::meters::{Meters, Side};
-use super::settings::{Address, RedisTarget};
+use super::settings::{Address, RedisTarget, Topology};
 
 /// Calls that may wait to be written; past it callers wait, each within its response timeout.
 const WAITING_CALLS: usize = 1024;
@@ -36,6 +36,7 @@ pub(super) type Pushed = Arc<dyn Fn(PushInfo) + Send + Sync>;
 pub(super) struct Dial {
     commands: Client,
     pushes: Client,
+    clustered: bool,
 }
 
 impl Dial {
@@ -73,7 +74,8 @@ impl Dial {
                 None => Client::open(info),
             }
         };
-        Ok(Self { commands: client(ProtocolVersion::RESP2)?, pushes: client(ProtocolVersion::RESP3)? })
+        let (commands, pushes) = (client(ProtocolVersion::RESP2)?, client(ProtocolVersion::RESP3)?);
+        Ok(Self { commands, pushes, clustered: matches!(target.topology, Topology::Cluster(_)) })
     }
 
     /// Opens a connection for commands; its end fires `broken`.
@@ -83,7 +85,7 @@ impl Dial {
         meters: &Arc<Meters>,
     ) -> Result<Link, RedisError> {
         let connection = self.commands.get_multiplexed_async_connection_with_config(&config()).await?;
-        Ok(Link::new(connection, Side::Command, broken, meters))
+        Ok(Link::new(connection, Side::Command, broken, meters).of_cluster(self.clustered))
     }
 
     /// Opens the connection for subscriptions; what it receives goes to `pushed`, its end included, which may fire `broken`.
@@ -99,7 +101,7 @@ impl Dial {
         };
         let config = config().set_push_sender(sender);
         let connection = self.pushes.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(Link::new(connection, Side::Subscriber, broken, meters))
+        Ok(Link::new(connection, Side::Subscriber, broken, meters).of_cluster(self.clustered))
     }
 }
 

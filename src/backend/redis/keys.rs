@@ -6,7 +6,7 @@
 
 use crate::backend::limiter::Scope;
 use crate::backend::log::IdempotencyKey;
-use crate::model::id::{NodeId, SessionId};
+use crate::model::id::SessionId;
 
 /// Suffixes of a session's keys, in the order of `KEYS` in the scripts: record, entries, seats, leases, join order, numbers, bans, password.
 const SESSION_KEYS: [&str; 8] = ["s", "x", "p", "z", "o", "d", "k", "a"];
@@ -40,14 +40,10 @@ impl Keys {
         format!("{}:rl:{}:{key}", self.prefix, scope.as_str())
     }
 
-    /// The shard channel of this node's own markers.
-    pub(super) fn home(&self, node: NodeId) -> String {
-        format!("{}:{{{node}}}:n", self.prefix)
-    }
-
-    /// What this node writes before it waits for replicas.
-    pub(super) fn mark(&self, node: NodeId) -> String {
-        format!("{}:{{{node}}}:w", self.prefix)
+    /// What this node writes to and waits for itself, as `tag`.
+    pub(super) fn own(&self, tag: &str) -> Own {
+        let name = |suffix| format!("{}:{{{tag}}}:{suffix}", self.prefix);
+        Own { home: name('n'), mark: name('w') }
     }
 
     /// Whose announcements a channel carries; `None` for any other channel.
@@ -56,6 +52,15 @@ impl Keys {
         let (id, suffix) = rest.split_at_checked(ID_LENGTH)?;
         (suffix == b"}:c").then(|| std::str::from_utf8(id).ok()?.parse().ok()).flatten()
     }
+}
+
+/// A node's own names, in one slot: of a cluster, each primary has some for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Own {
+    /// The shard channel of its markers.
+    pub(super) home: String,
+    /// What it writes before it waits for replicas.
+    pub(super) mark: String,
 }
 
 /// The field of a session's `d` that remembers where the entry of an idempotency key is: it lives as long as the numbers beside it.
@@ -86,8 +91,9 @@ mod tests {
         assert_eq!(idempotency(&IdempotencyKey([0xa0; 16])), "k:a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0");
         assert_eq!(keys.bucket(Scope::JoinFailures, ID), format!("wp:rl:join_failures:{ID}"));
         assert_eq!(keys.bucket(Scope::Create, "2001:db8::/64"), "wp:rl:create:2001:db8::/64");
-        assert_eq!(keys.home(ID.parse().unwrap()), "wp:{8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42}:n");
-        assert_eq!(keys.mark(ID.parse().unwrap()), "wp:{8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42}:w");
+        let own = keys.own(ID);
+        assert_eq!(own.home, "wp:{8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42}:n");
+        assert_eq!(own.mark, "wp:{8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42}:w");
     }
 
     #[test]

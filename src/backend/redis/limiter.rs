@@ -48,8 +48,9 @@ impl RedisLimiter {
     async fn ask(&self, scope: Scope, key: &str, rate: Rate, tokens: u32) -> Result<Decision, BackendError> {
         let key = self.shared.keys.bucket(scope, key);
         let each = rate.per.as_secs_f64() * 1e6 / f64::from(rate.count.max(1));
-        let call = Call::new(&scripts::BUCKET, &[key]).arg(each).arg(rate.burst).arg(tokens);
-        let mut reply = Reply::array(self.shared.primary.run(call).await?)?;
+        let call =
+            Call::new(&scripts::BUCKET, std::slice::from_ref(&key)).arg(each).arg(rate.burst).arg(tokens);
+        let mut reply = Reply::array(self.shared.routes.run_at(&key, call).await?)?;
         let allowed = reply.next_number()? == 1;
         let remaining = u32::try_from(reply.next_number()?).unwrap_or(u32::MAX);
         let (retry_after_ms, reset_ms) = (reply.next_number()?, reply.next_number()?);

@@ -28,6 +28,8 @@ pub(super) enum Fault {
     Unreplicated,
     /// Redis answered with an error, having done nothing.
     Refused(String),
+    /// Redis, of a cluster, answered that this is not its slot, or not now; nothing was done.
+    Elsewhere(String),
     /// Redis does not know the script.
     NoScript,
     /// A script failed on its way: a bug, or data that are not ours.
@@ -40,7 +42,9 @@ impl Fault {
         match self {
             Self::Silent(text) if writes => BackendError::Unknown(text),
             Self::Unreplicated => BackendError::Unknown("too few replicas have it".into()),
-            Self::Silent(text) | Self::Refused(text) => BackendError::Unavailable(text),
+            Self::Silent(text) | Self::Refused(text) | Self::Elsewhere(text) => {
+                BackendError::Unavailable(text)
+            }
             Self::NoScript => BackendError::Unavailable("a script was not kept".into()),
             Self::Failed(text) => BackendError::Unreadable(text),
         }
@@ -54,6 +58,8 @@ pub(super) struct Link {
     meters: Arc<Meters>,
     broken: CancellationToken,
     silences: AtomicU32,
+    /// A node of a cluster, which has some slots and not others.
+    clustered: bool,
 }
 
 impl Link {
@@ -63,7 +69,18 @@ impl Link {
         broken: CancellationToken,
         meters: &Arc<Meters>,
     ) -> Self {
-        Self { connection, side, meters: meters.clone(), broken, silences: AtomicU32::new(0) }
+        let (meters, silences) = (meters.clone(), AtomicU32::new(0));
+        Self { connection, side, meters, broken, silences, clustered: false }
+    }
+
+    /// The same to a node of a cluster: that a slot is elsewhere says nothing against the connection.
+    pub(super) fn of_cluster(self, clustered: bool) -> Self {
+        Self { clustered, ..self }
+    }
+
+    /// Whether it leads to a node of a cluster.
+    pub(super) fn is_clustered(&self) -> bool {
+        self.clustered
     }
 
     /// Fires when the connection is to be replaced.
@@ -120,6 +137,7 @@ impl Link {
         let fault = refusal(&error);
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::NoScript) => {}
+            _ if self.clustered && matches!(fault, Fault::Elsewhere(_)) => meters.moved.increment(1),
             // This Redis is not the primary any more: resolve again.
             ErrorKind::Server(
                 ServerErrorKind::ReadOnly
@@ -148,12 +166,14 @@ fn refusal(error: &RedisError) -> Fault {
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::NoScript) => Fault::NoScript,
         ErrorKind::Server(
-            ServerErrorKind::ReadOnly
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::Moved
+            ServerErrorKind::Moved
             | ServerErrorKind::Ask
             | ServerErrorKind::TryAgain
-            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::ClusterDown,
+        ) => Fault::Elsewhere(text),
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly
+            | ServerErrorKind::MasterDown
             | ServerErrorKind::BusyLoading
             | ServerErrorKind::NoPerm,
         ) => Fault::Refused(text),

@@ -11,7 +11,6 @@ use super::batch;
 use super::reply::{Reply, unreadable};
 use super::rows;
 use super::scripts::{self, Call};
-use super::subscriber::Subscriber;
 use super::wire;
 use crate::backend::error::BackendError;
 use crate::backend::log::{Cut, Log, Most, Page, Publish, Published, Relay};
@@ -22,7 +21,6 @@ use crate::model::id::SessionId;
 /// The log, through scripts and channels.
 pub(super) struct RedisLog {
     pub(super) shared: Arc<Shared>,
-    pub(super) subscriber: Arc<Subscriber>,
 }
 
 #[async_trait]
@@ -32,7 +30,7 @@ impl Log for RedisLog {
             return Ok(Vec::new());
         }
         let call = batch::call(&self.shared, session, batch)?;
-        let answer = self.shared.primary.commit(session, call).await?;
+        let answer = self.shared.routes.commit(session, call).await?;
         batch::read(answer, batch.len())
     }
 
@@ -48,7 +46,7 @@ impl Log for RedisLog {
         };
         let call = Call::new(&scripts::READ, &self.shared.keys.session(session));
         let call = call.arg(side).arg(seq.0).arg(most.entries).arg(most.bytes);
-        let mut reply = Reply::array(self.shared.primary.run(call).await?)?;
+        let mut reply = Reply::array(self.shared.routes.run(session, call).await?)?;
         if reply.left() == 0 {
             return Ok(None);
         }
@@ -66,11 +64,11 @@ impl Log for RedisLog {
     }
 
     async fn subscribe(&self, session: SessionId) -> Result<(), BackendError> {
-        self.subscriber.subscribe(session).await
+        self.shared.routes.subscribe(session).await
     }
 
     async fn unsubscribe(&self, session: SessionId) {
-        self.subscriber.unsubscribe(session).await;
+        self.shared.routes.unsubscribe(session).await;
     }
 
     async fn relay(&self, session: SessionId, relay: Relay) -> Result<bool, BackendError> {
@@ -78,7 +76,7 @@ impl Log for RedisLog {
         let to = relay.to.map(|to| to.to_string()).unwrap_or_default();
         let call = Call::new(&scripts::RELAY, &keys.session(session));
         let call = call.arg(keys.channel(session)).arg(to).arg(wire::relay(&relay));
-        Ok(self.shared.primary.run(call).await? == redis::Value::Int(1))
+        Ok(self.shared.routes.run(session, call).await? == redis::Value::Int(1))
     }
 }
 

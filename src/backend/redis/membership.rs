@@ -27,8 +27,8 @@ impl RedisMembership {
         Call::new(script, &self.0.keys.session(session))
     }
 
-    async fn ask(&self, call: Call) -> Result<Reply, BackendError> {
-        Reply::array(self.0.primary.run(call).await?)
+    async fn ask(&self, session: SessionId, call: Call) -> Result<Reply, BackendError> {
+        Reply::array(self.0.routes.run(session, call).await?)
     }
 
     async fn beat_some(
@@ -41,7 +41,7 @@ impl RedisMembership {
         for seat in seats {
             call = call.arg(seat.participant.to_string()).arg(seat.generation.0);
         }
-        let mut reply = self.ask(call).await?;
+        let mut reply = self.ask(session, call).await?;
         if reply.left() == 0 {
             return Ok(Beat { head: None, lost: seats.to_vec() });
         }
@@ -70,7 +70,7 @@ impl Membership for RedisMembership {
             .arg(roster)
             .arg(millis(RECLAIM));
         // The welcome says how far the participant's own numbers got, which is as good as an ack.
-        let mut reply = Reply::array(self.0.primary.commit(session, call).await?)?;
+        let mut reply = Reply::array(self.0.routes.commit(session, call).await?)?;
         let refusal = match reply.next_text()?.as_str() {
             "ok" => None,
             "none" => Some(JoinRefusal::NoSession),
@@ -94,7 +94,7 @@ impl Membership for RedisMembership {
     async fn leave(&self, seat: Seat) -> Result<(), BackendError> {
         let call = self.0.write(&scripts::LEAVE, seat.session);
         let call = call.arg(seat.participant.to_string()).arg(seat.generation.0);
-        self.0.primary.run(call).await.map(drop)
+        self.0.routes.run(seat.session, call).await.map(drop)
     }
 
     async fn beat(&self, session: SessionId, seats: &[Seat], lease: Duration) -> Result<Beat, BackendError> {
@@ -108,7 +108,7 @@ impl Membership for RedisMembership {
     }
 
     async fn snapshot(&self, session: SessionId, roster: usize) -> Result<Option<Snapshot>, BackendError> {
-        let reply = self.ask(self.read(&scripts::SNAPSHOT, session).arg(roster)).await?;
+        let reply = self.ask(session, self.read(&scripts::SNAPSHOT, session).arg(roster)).await?;
         if reply.left() == 0 {
             return Ok(None);
         }
@@ -122,7 +122,7 @@ impl Membership for RedisMembership {
         limit: usize,
     ) -> Result<Vec<Participant>, BackendError> {
         let after = after.map(|after| after.to_string()).unwrap_or_default();
-        let mut reply = self.ask(self.read(&scripts::ROSTER, session).arg(after).arg(limit)).await?;
+        let mut reply = self.ask(session, self.read(&scripts::ROSTER, session).arg(after).arg(limit)).await?;
         if reply.left() == 0 {
             return Ok(Vec::new());
         }
@@ -136,7 +136,7 @@ impl Membership for RedisMembership {
         participant: ParticipantId,
     ) -> Result<Option<Standing>, BackendError> {
         let call = self.read(&scripts::STANDING, session).arg(participant.to_string());
-        let mut reply = self.ask(call).await?;
+        let mut reply = self.ask(session, call).await?;
         if reply.left() == 0 {
             return Ok(None);
         }

@@ -17,6 +17,7 @@
 mod arrivals;
 mod batch;
 mod checkup;
+mod cluster;
 mod dial;
 mod keys;
 mod limiter;
@@ -27,14 +28,17 @@ mod meters;
 mod primary;
 mod probe;
 mod reply;
+mod routes;
 mod rows;
 mod scripts;
 mod sentinels;
 mod sessions;
 mod settings;
+mod slots;
 mod subscriber;
 mod supervisor;
 mod verify;
+mod way;
 mod whereabouts;
 mod wire;
 mod writers;
@@ -51,14 +55,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::cluster::Cluster;
+use self::dial::Dial;
 use self::keys::Keys;
 use self::meters::Meters;
-use self::primary::Primary;
-use self::probe::Probe;
+use self::routes::Routes;
 use self::scripts::{Call, Script};
-use self::subscriber::Subscriber;
-use self::supervisor::Supervisor;
 use self::verify::Demand;
+use self::way::{Course, Plan};
 use self::whereabouts::Whereabouts;
 use crate::backend::Backend;
 use crate::backend::clock::ClusterClock;
@@ -84,7 +88,7 @@ pub enum ConnectError {
 /// What the ports share.
 struct Shared {
     keys: Keys,
-    primary: Arc<Primary>,
+    routes: Routes,
     /// What a log keeps, as `lua/trim.lua` takes it.
     keep: String,
     meters: Arc<Meters>,
@@ -137,61 +141,48 @@ pub fn connect_watched(
     surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
     let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
+    let unusable = |error: redis::RedisError| ConnectError::Target(error.category().to_owned());
     let meters = Arc::new(Meters::new(metrics));
-    let whereabouts = Whereabouts::new(settings.target, &meters)
-        .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
     let keys = Keys::new(&settings.prefix);
-    let demand = Demand { level: settings.durability, replicas: settings.replicas };
-    let (primary, writers) = Primary::new(demand, &keys.mark(settings.node), &meters);
-    let primary = Arc::new(primary);
-    for writer in writers {
-        tracker.spawn(writer.run(stop.clone()));
-    }
-    let (condition, seen_condition) = watch::channel(Condition::new());
-    let (health, seen_health) = watch::channel(probe::unknown(settings.durability));
-    let (home, returned) = watch::channel(0);
-    let (queue, arrivals) = arrivals::queue(deliver.clone(), home, meters.clone());
-    let subscriber = Subscriber::new(keys.clone(), settings.node, queue, meters.clone());
-    let home_channel = keys.home(settings.node);
-
-    tracker.spawn(arrivals.run(stop.clone()));
-    if let Some(sentinels) = whereabouts.sentinels() {
-        sentinels.listen(&stop, tracker);
-    }
-    let supervisor = Supervisor {
-        whereabouts,
-        home: home_channel.clone(),
-        demand,
-        primary: primary.clone(),
-        subscriber: subscriber.clone(),
+    let plan = Plan {
+        keys: keys.clone(),
+        demand: Demand { level: settings.durability, replicas: settings.replicas },
         deliver,
-        condition,
-        clock: clock.clone(),
         meters: meters.clone(),
+        tracker: tracker.clone(),
+        stop: stop.clone(),
     };
-    tracker.spawn(supervisor.run(stop.clone()));
-    let probe = Probe {
-        home: home_channel,
-        primary: primary.clone(),
-        subscriber: subscriber.clone(),
-        returned,
-        condition: seen_condition.clone(),
-        clock: clock.clone(),
-        health,
-        meters: meters.clone(),
+    let (routes, seen_condition, seen_health) = match &settings.target.topology {
+        Topology::Cluster(seeds) => {
+            // Looked at once here, so that what can never work ends the start.
+            seeds
+                .iter()
+                .try_for_each(|seed| Dial::new(&settings.target, seed).map(drop))
+                .map_err(unusable)?;
+            let cluster = Cluster::new(plan, settings.target.clone(), settings.node, clock.clone());
+            let (condition, health) = cluster.keep();
+            (Routes::Many(cluster), condition, health)
+        }
+        Topology::Standalone(_) | Topology::Sentinel { .. } => {
+            let whereabouts = Whereabouts::new(settings.target.clone(), &meters).map_err(unusable)?;
+            let own = keys.own(&settings.node.to_string());
+            let way =
+                plan.open(Course { whereabouts, own, clock: clock.clone(), taken: None, succeeds: false });
+            let (condition, health) = (way.condition.clone(), way.health.clone());
+            (Routes::One(way), condition, health)
+        }
     };
-    tracker.spawn(probe.run(stop.clone()));
     let own = Arc::new(LocalLimiter::new());
     tracker.spawn(sweep(own.clone(), stop));
 
     let Retention { entries, age, bytes } = settings.history;
     let keep = format!("{entries} {} {bytes}", millis(age));
-    let shared = Arc::new(Shared { keys, primary, keep, meters });
+    let shared = Arc::new(Shared { keys, routes, keep, meters });
     let limiter = limiter::RedisLimiter { shared: shared.clone(), local: own, on_outage: settings.on_outage };
     let backend = Backend {
         name: "redis",
         sessions: Arc::new(sessions::RedisSessions(shared.clone())),
-        log: Arc::new(log::RedisLog { shared: shared.clone(), subscriber }),
+        log: Arc::new(log::RedisLog { shared: shared.clone() }),
         membership: Arc::new(membership::RedisMembership(shared)),
         limiter: Arc::new(limiter),
         clock,

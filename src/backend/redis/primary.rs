@@ -2,7 +2,7 @@
 //!
 //! Responsible for handing a call to the current link, for a script that Redis has forgotten, and for timing. What somebody is told of is
 //! run by `commit`, which waits for replicas where that was asked for (`writers`). Not responsible for opening links (`supervisor` puts
-//! them here). There is one of these, and one set of links, for each primary; a cluster will have several.
+//! them here). There is one of these, and one set of links, for each primary; a cluster has several (`routes`).
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::link::{Fault, Link};
 use super::meters::Meters;
-use super::scripts::{Call, Flags};
+use super::scripts::Call;
 use super::verify::Demand;
 use super::writers::{Writer, Writers};
 use crate::backend::Durability;
@@ -61,27 +61,27 @@ impl Primary {
     }
 
     /// Runs a script.
-    pub(super) async fn run(&self, call: Call) -> Result<Value, BackendError> {
+    pub(super) async fn run(&self, call: &Call) -> Result<Value, Fault> {
         let Some(link) = self.current() else {
-            return Err(BackendError::Unavailable("no connection to Redis".into()));
+            return Err(Fault::Refused("no connection to Redis".into()));
         };
         let started = Instant::now();
-        let answer = run_on(&link, &call).await;
+        let answer = run_on(&link, call).await;
         if let Some(command) = call.script.command {
             self.meters.duration(command).record(started.elapsed().as_secs_f64());
         }
-        answer.map_err(|fault| fault.into_error(call.script.flags != Flags::Reads))
+        answer
     }
 
     /// Runs a script of a session whose outcome somebody is told of: it counts once as many replicas have it as an ack promises.
-    pub(super) async fn commit(&self, session: SessionId, call: Call) -> Result<Value, BackendError> {
+    pub(super) async fn commit(&self, session: SessionId, call: &Call) -> Result<Value, Fault> {
         let Some(writers) = &self.writers else { return self.run(call).await };
         let (started, command) = (Instant::now(), call.script.command);
-        let answer = writers.commit(session, call).await;
+        let answer = writers.commit(session, call.clone()).await;
         if let Some(command) = command {
             self.meters.duration(command).record(started.elapsed().as_secs_f64());
         }
-        answer.map_err(|fault| fault.into_error(true))
+        answer
     }
 
     /// Whether replicas follow, as far as an ack needs them; asked on another writer with each turn.

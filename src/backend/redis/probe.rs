@@ -98,7 +98,7 @@ impl Probe {
         }
         let sent = Instant::now();
         let call = Call::new(&scripts::PROBE, std::slice::from_ref(&self.home)).arg(marker);
-        let answer = self.primary.run(call).await;
+        let answer = self.primary.run(&call).await.map_err(|fault| fault.into_error(true));
         match answer.and_then(|answer| Reading::new(answer, sent)) {
             Ok(reading) => readings.note(reading, &self.clock),
             Err(error) => {

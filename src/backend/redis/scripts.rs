@@ -108,6 +108,7 @@ impl Script {
 }
 
 /// One call of a script: its keys, then its arguments.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) script: &'static Script,
     pub(super) command: Cmd,
@@ -118,6 +119,11 @@ impl Call {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(keys.len()).arg(keys);
         Self { script, command }
+    }
+
+    /// Whether it writes: without an answer nobody knows whether it did.
+    pub(super) fn writes(&self) -> bool {
+        self.script.flags != Flags::Reads
     }
 
     pub(super) fn arg(mut self, value: impl ToRedisArgs) -> Self {

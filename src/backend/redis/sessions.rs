@@ -29,7 +29,7 @@ impl SessionStore for RedisSessions {
         for (field, value) in rows::new_record(&session) {
             call = call.arg(field).arg(value);
         }
-        let Value::Int(created) = self.0.primary.commit(session.id, call).await? else {
+        let Value::Int(created) = self.0.routes.commit(session.id, call).await? else {
             return Err(unreadable("a time of creation"));
         };
         let created_at = ClusterMs(u64::try_from(created).map_err(|_| unreadable("a time of creation"))?);
@@ -51,7 +51,7 @@ impl SessionStore for RedisSessions {
 
     async fn find(&self, session: SessionId) -> Result<Option<SessionSummary>, BackendError> {
         let call = Call::new(&scripts::FIND, &self.0.keys.session(session));
-        let mut reply = Reply::array(self.0.primary.run(call).await?)?;
+        let mut reply = Reply::array(self.0.routes.run(session, call).await?)?;
         if reply.left() == 0 {
             return Ok(None);
         }
@@ -62,7 +62,7 @@ impl SessionStore for RedisSessions {
 
     async fn password_hash(&self, session: SessionId) -> Result<Option<String>, BackendError> {
         let call = Call::new(&scripts::PASSWORD, &self.0.keys.session(session));
-        match self.0.primary.run(call).await? {
+        match self.0.routes.run(session, call).await? {
             Value::Nil => Ok(None),
             hash => {
                 let hash = String::from_utf8(reply::bytes(hash)?.into());

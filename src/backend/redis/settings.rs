@@ -41,6 +41,8 @@ pub enum Topology {
         /// The name they know the primary by.
         master: String,
     },
+    /// Any of a cluster's nodes say who has which slots; at least one.
+    Cluster(Vec<Address>),
 }
 
 /// Where Redis is and how to log in.

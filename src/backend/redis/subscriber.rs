@@ -6,6 +6,7 @@
 //! taken on the connection's own task, so nothing here waits while it holds the board.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use super::keys::Keys;
 use super::link::{Fault, Link, RESPONSE_TIMEOUT};
 use super::meters::Meters;
 use crate::backend::error::BackendError;
-use crate::model::id::{NodeId, SessionId};
+use crate::backend::log::Deliver;
+use crate::model::id::SessionId;
 
 /// Channels subscribed in one write.
 const PIPELINED: usize = 256;
@@ -50,15 +52,55 @@ pub(super) struct Subscriber {
     board: Mutex<Board>,
     confirmed: Notify,
     queue: Queue,
+    /// Of a cluster: told when channels were taken away, which are listened to elsewhere then.
+    taken: Option<Arc<Notify>>,
+    /// Channels that the gauge counts for this one.
+    counted: AtomicUsize,
     meters: Arc<Meters>,
 }
 
 impl Subscriber {
-    pub(super) fn new(keys: Keys, node: NodeId, queue: Queue, meters: Arc<Meters>) -> Arc<Self> {
+    pub(super) fn new(
+        keys: Keys,
+        home: String,
+        queue: Queue,
+        taken: Option<Arc<Notify>>,
+        meters: Arc<Meters>,
+    ) -> Arc<Self> {
         let mut board = Board::default();
         board.channels.insert(Channel::Home, Wanted::default());
-        let home = keys.home(node);
-        Arc::new(Self { keys, home, board: Mutex::new(board), confirmed: Notify::new(), queue, meters })
+        let (board, confirmed, counted) = (Mutex::new(board), Notify::new(), AtomicUsize::new(0));
+        Arc::new(Self { keys, home, board, confirmed, queue, taken, counted, meters })
+    }
+
+    /// Has the gauge count so many channels here.
+    fn count(&self, channels: usize) {
+        let before = self.counted.swap(channels, Ordering::Relaxed);
+        self.meters.subscriptions.increment(channels as f64 - before as f64);
+    }
+
+    /// Whether a session is listened to here, as Redis has confirmed.
+    pub(super) fn listens(&self, session: SessionId) -> bool {
+        self.board().channels.get(&Channel::Session(session)).is_some_and(|wanted| wanted.confirmed)
+    }
+
+    /// Tells whose announcements may have been missed: of a cluster, only sessions of this primary.
+    pub(super) fn interrupt(&self, deliver: &dyn Deliver) {
+        if self.taken.is_none() {
+            return deliver.interrupted(None);
+        }
+        let channels: Vec<Channel> = self.board().channels.keys().copied().collect();
+        for channel in channels {
+            if let Channel::Session(session) = channel {
+                deliver.interrupted(Some(session));
+            }
+        }
+    }
+
+    /// There is no such primary any more.
+    pub(super) fn retire(&self) {
+        self.board().channels.clear();
+        self.count(0);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -92,7 +134,7 @@ impl Subscriber {
             }
             let (sender, receiver) = oneshot::channel();
             wanted.waiting.push(sender);
-            self.meters.subscriptions.set(board.channels.len() as f64);
+            self.count(board.channels.len());
             (link, fresh, receiver)
         };
         let asked = async {
@@ -114,7 +156,7 @@ impl Subscriber {
         let mut board = self.board();
         if board.channels.get(&channel).is_some_and(|wanted| !wanted.confirmed) {
             board.channels.remove(&channel);
-            self.meters.subscriptions.set(board.channels.len() as f64);
+            self.count(board.channels.len());
         }
     }
 
@@ -123,8 +165,10 @@ impl Subscriber {
         let channel = Channel::Session(session);
         let link = {
             let mut board = self.board();
-            board.channels.remove(&channel);
-            self.meters.subscriptions.set(board.channels.len() as f64);
+            if board.channels.remove(&channel).is_none() {
+                return;
+            }
+            self.count(board.channels.len());
             board.link.clone()
         };
         let Some(link) = link else { return };
@@ -158,7 +202,14 @@ impl Subscriber {
             for channel in chunk {
                 commands.cmd("SSUBSCRIBE").arg(self.name(*channel));
             }
-            link.call_all(&commands, chunk.len()).await?;
+            let answers = link.call_each(&commands, chunk.len()).await?;
+            for (channel, answer) in chunk.iter().zip(answers) {
+                match answer {
+                    // Its slot is another primary's now, where it is listened to as soon as that is known.
+                    Err(Fault::Elsewhere(_)) if *channel != Channel::Home => self.take(*channel),
+                    answer => drop(answer?),
+                }
+            }
         }
         let all = tokio::time::timeout(RESUBSCRIBE_TIMEOUT, self.all_confirmed());
         tokio::select! {
@@ -211,7 +262,13 @@ impl Subscriber {
             }
             PushKind::SSubscribe => self.confirm(connection, channel),
             // Redis took the channel away (its slot moved): this connection is deaf on it.
-            PushKind::SUnsubscribe if self.is_confirmed(connection, channel) => broken.cancel(),
+            PushKind::SUnsubscribe if self.is_confirmed(connection, channel) => {
+                if self.taken.is_some() && channel != Channel::Home {
+                    self.take(channel);
+                }
+                // The crate may have taken it for an answer: what it answers from now on belongs to the wrong questions.
+                broken.cancel();
+            }
             _ => {}
         }
     }
@@ -230,6 +287,18 @@ impl Subscriber {
         }
         drop(board);
         self.confirmed.notify_waiters();
+    }
+
+    /// A channel is not here any more.
+    fn take(&self, channel: Channel) {
+        let mut board = self.board();
+        board.channels.remove(&channel);
+        self.count(board.channels.len());
+        drop(board);
+        self.confirmed.notify_waiters();
+        if let Some(taken) = &self.taken {
+            taken.notify_one();
+        }
     }
 
     fn is_confirmed(&self, connection: u64, channel: Channel) -> bool {

@@ -67,6 +67,8 @@ pub(super) struct Supervisor {
     pub(super) whereabouts: Whereabouts,
     pub(super) home: String,
     pub(super) demand: Demand,
+    /// Whether this primary took another one's place while the node was running.
+    pub(super) succeeds: bool,
     pub(super) primary: Arc<Primary>,
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) deliver: Arc<dyn Deliver>,
@@ -89,6 +91,7 @@ impl Supervisor {
         let _ = stop.run_until_cancelled(self.keep()).await;
         self.subscriber.detach();
         self.primary.clear();
+        self.meters.retire();
         self.enter(LinkState::Down);
     }
 
@@ -112,7 +115,7 @@ impl Supervisor {
                 }
             }
             self.subscriber.detach();
-            self.meters.link(Side::Subscriber).up.set(0.0);
+            self.meters.link(Side::Subscriber).falls();
             self.enter(LinkState::Down);
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(0.5 + 0.5 * fastrand::f64())) => {}
@@ -144,7 +147,7 @@ impl Supervisor {
         self.enter(LinkState::Subscribing);
         self.subscriber.attach(link.clone()).await?;
         self.enter(LinkState::Resyncing);
-        self.deliver.interrupted(None);
+        self.subscriber.interrupt(&*self.deliver);
         self.meters.link(Side::Subscriber).stands();
         self.enter(LinkState::Live);
         Ok(link)
@@ -177,7 +180,7 @@ impl Supervisor {
     /// What this Redis must give. Replicas only at the first contact: one that was promoted has none yet, and then reads and
     /// announcements can go on; that nothing is acked meanwhile is the writers' doing, and the probe's to tell.
     fn demand(&self) -> Demand {
-        let seen_before = self.condition.borrow().durability.is_some();
+        let seen_before = self.succeeds || self.condition.borrow().durability.is_some();
         Demand { replicas: if seen_before { 0 } else { self.demand.replicas }, ..self.demand }
     }
 
@@ -222,7 +225,7 @@ impl Supervisor {
     fn drop_commands(&self, commands: &mut Option<Commands>) {
         *commands = None;
         self.primary.clear();
-        self.meters.link(Side::Command).up.set(0.0);
+        self.meters.link(Side::Command).falls();
     }
 
     fn enter(&self, state: LinkState) {

@@ -42,6 +42,10 @@ pub(super) enum Unfit {
     OutdatedSentinels,
     #[error("sentinels are replacing the primary")]
     FailingOver,
+    #[error("no node of the cluster answers: {0}")]
+    NoClusterNode(String),
+    #[error("it is a node of a cluster: give its address as redis-cluster://")]
+    Clustered,
     #[error("it is not a primary")]
     NotPrimary,
     #[error("its version {0} is older than 7.0")]
@@ -90,6 +94,9 @@ pub(super) async fn verify(link: &Link, home: &str, demand: Demand) -> Result<Ve
     let info = info(link).await?;
     if field(&info, "role") != Some("master") {
         return Err(Unfit::NotPrimary);
+    }
+    if field(&info, "cluster_enabled") == Some("1") && !link.is_clustered() {
+        return Err(Unfit::Clustered);
     }
     let version = field(&info, "redis_version").unwrap_or_default();
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());

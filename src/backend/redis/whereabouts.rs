@@ -23,7 +23,7 @@ pub(super) struct Whereabouts {
 }
 
 enum Place {
-    Fixed(Dial),
+    Fixed(Box<Dial>),
     Told(Arc<Sentinels>),
 }
 
@@ -40,11 +40,26 @@ impl Whereabouts {
     /// When the target cannot be used: a certificate that is none.
     pub(super) fn new(target: RedisTarget, meters: &Arc<Meters>) -> Result<Self, RedisError> {
         let place = match &target.topology {
-            Topology::Standalone(address) => Place::Fixed(Dial::new(&target, address)?),
+            Topology::Standalone(address) => Place::Fixed(Box::new(Dial::new(&target, address)?)),
             Topology::Sentinel { hosts, master } => {
                 Place::Told(Sentinels::new(&target, hosts, master, meters)?)
             }
+            // Whoever asks for no slot in particular is served by any node.
+            Topology::Cluster(seeds) => {
+                let seed =
+                    seeds.first().ok_or((redis::ErrorKind::InvalidClientConfig, "no node is named"))?;
+                Place::Fixed(Box::new(Dial::new(&target, seed)?))
+            }
         };
+        Ok(Self { target, place })
+    }
+
+    /// That of a primary of a cluster.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn at(target: RedisTarget, address: &Address) -> Result<Self, RedisError> {
+        let place = Place::Fixed(Box::new(Dial::new(&target, address)?));
         Ok(Self { target, place })
     }
 
@@ -59,7 +74,7 @@ impl Whereabouts {
     /// Where it is now.
     pub(super) async fn find(&self) -> Result<Found, Unfit> {
         match &self.place {
-            Place::Fixed(dial) => Ok(Found { dial: dial.clone(), address: None }),
+            Place::Fixed(dial) => Ok(Found { dial: (**dial).clone(), address: None }),
             Place::Told(sentinels) => {
                 let address = sentinels.ask().await?;
                 let dial = Dial::new(&self.target, &address)

@@ -18,7 +18,8 @@ impl Live {
             bytes: Bytes::new(),
             narrow: None,
         };
-        self.acts.push(Act::Batch(Batch::new(Runs::same(&nothing), Vec::new(), Instant::now())));
+        let batch = Batch::new(Runs::same(&nothing), Vec::new(), Instant::now());
+        self.acts.push(Act::Batch(Box::new(batch)));
         self.at = history.position();
         self.lock_ring(|ring, at| ring.restart(at));
         self.catch_up()

@@ -1,5 +1,7 @@
 //! What a client may say and what it is told otherwise: tables of frames (FAULTS, rows M1-M9).
 
+mod random;
+
 use super::*;
 use crate::model::playback::media::{Media, MediaKind, MediaMs, RateMilli};
 use crate::model::playback::report::PlayerStatus;

@@ -1,4 +1,5 @@
-//! What happens to a primary that sentinels watch: replaced in good order, killed while its replicas lag, cut off and back.
+//! What happens to a primary that sentinels watch: replaced in good order, killed while its replicas lag, cut off and back. And to a cluster:
+//! a primary is killed, slots move.
 //!
 //! Each remark is the time without writes: the longest in which nobody was acked anything, from the beginning of the fault on.
 
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use super::{Inject, Scene};
 use crate::happening::{FaultKind, Happening, MonoUs, What};
+use crate::support::redis_cluster::PRIMARIES;
 
 /// How long replicas hear nothing before the primary dies.
 const BEHIND: Duration = Duration::from_secs(2);
@@ -56,6 +58,51 @@ pub(super) const CUT_OFF: Inject = |scene| {
             scene.heals(fault);
             settle(scene).await;
         }
+    })
+};
+
+/// F27
+pub(super) const CLUSTER_KILLED: Inject = |scene| {
+    Box::pin(async move {
+        for at in 0..scene.scale.pick(1, PRIMARIES) {
+            let fault = scene.breaks(FaultKind::FailoverLossy, &[]);
+            let cluster = scene.world.cluster();
+            cluster.servers[at].kill9();
+            cluster.replaced(at).await;
+            cluster.servers[at].restart().await;
+            scene.heals(fault);
+            scene.world.all_ready().await;
+            let cluster = scene.world.cluster();
+            // The one that took its place has to have a replica again before the next dies.
+            cluster.followed(PRIMARIES + at).await;
+            scene.breathe().await;
+            let pause = scene.journal.look(longest_pause);
+            scene.seen.remarks.push(format!("{:.1} s without acks anywhere", pause.as_secs_f64()));
+        }
+    })
+};
+
+/// F28
+pub(super) const SLOTS_MOVED: Inject = |scene| {
+    Box::pin(async move {
+        let sessions: Vec<String> = scene.crowd.sessions.iter().map(|session| session.id.clone()).collect();
+        let mut moved = 0;
+        for session in sessions {
+            for _ in 0..2 {
+                let fault = scene.breaks(FaultKind::SlotMoved, &[]);
+                let cluster = scene.world.cluster();
+                let slot = cluster.slot_of(&session).await;
+                let from = cluster.owner_of(slot).await;
+                let to = (from + 1) % PRIMARIES;
+                cluster.begin_move(slot, from, to).await;
+                moved += cluster.move_keys(slot, from, to).await;
+                cluster.end_move(slot, from, to).await;
+                scene.heals(fault);
+                scene.for_a_while(1).await;
+            }
+        }
+        scene.world.all_ready().await;
+        scene.seen.must_have_happened("keys moved", moved);
     })
 };
 

@@ -1,8 +1,7 @@
 //! What is broken: the rows of the fault matrix, each with its world, its load and its injector.
 //!
 //! An injector breaks and heals; when it returns, everything works again but for what the gateway has to make good itself. Every choice comes from
-//! the run's seed. Not responsible for what must hold (the checker) nor for the load (`workload`). Rows F27 and F28 (Cluster), and those of other levels than
-//! `aof` but for F24, are not built here.
+//! the run's seed. Not responsible for what must hold (the checker) nor for the load (`workload`). Rows of other levels than `aof` but for F24 are not built here.
 
 mod clients;
 mod failovers;

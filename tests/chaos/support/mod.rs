@@ -18,6 +18,8 @@ pub mod node;
 pub mod pair;
 #[path = "../../it/support/process.rs"]
 pub mod process;
+#[path = "../../it/support/redis_cluster.rs"]
+pub mod redis_cluster;
 #[path = "../../it/support/redis_server.rs"]
 pub mod redis_server;
 #[path = "../../it/support/resp.rs"]

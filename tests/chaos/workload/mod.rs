@@ -30,6 +30,7 @@ use crate::support::mint::{Mint, random_uuid};
 use crate::support::node::SECRET;
 use crate::support::redis_server::RedisServer;
 use crate::support::wait;
+use crate::world::World;
 use member::{Habit, Member, Persona, Provision, Stage};
 use standing::{Phase, Standing};
 
@@ -261,9 +262,12 @@ impl Crowd {
     }
 
     /// Reads every log to its end; none for a session that is gone.
-    pub(crate) async fn read_logs(&self, redis: &RedisServer) -> FinalLogs {
+    pub(crate) async fn read_logs(&self, world: &World) -> FinalLogs {
         let read = self.sessions.iter().map(|session| async move {
-            (happening::Session(uuid(&session.id)), self.read_log(session, redis).await)
+            (
+                happening::Session(uuid(&session.id)),
+                self.read_log(session, world.keeper_of(&session.id).await).await,
+            )
         });
         join_all(read).await.into_iter().collect()
     }

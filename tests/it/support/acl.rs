@@ -5,6 +5,9 @@ pub const USER: &str = "watchparty";
 /// Their password in tests, in the place of the page's.
 pub const PASSWORD: &str = "a-password-of-tests";
 
+/// The page.
+pub const PAGE: &str = include_str!("../../../docs/OPERATIONS.md");
+
 /// The page's line for `redis.conf` (or `users.acl`), with our password.
 pub fn line() -> String {
     block("acl").replace("CHANGE-ME", PASSWORD)
@@ -22,9 +25,8 @@ pub fn rules() -> Vec<String> {
 
 /// What stands in the fenced block between `<!-- name -->` and `<!-- /name -->`, as one line.
 fn block(name: &str) -> String {
-    let page = include_str!("../../../docs/OPERATIONS.md");
     let (open, close) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
-    let (_, rest) = page.split_once(&open).unwrap_or_else(|| panic!("the page has no {open}"));
+    let (_, rest) = PAGE.split_once(&open).unwrap_or_else(|| panic!("the page has no {open}"));
     let (block, _) = rest.split_once(&close).unwrap_or_else(|| panic!("the page has no {close}"));
     let lines = block.lines().filter(|line| !line.starts_with("```"));
     lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")

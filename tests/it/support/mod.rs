@@ -23,6 +23,7 @@ pub mod pair;
 pub mod party;
 pub mod process;
 pub mod raw;
+pub mod redis_cluster;
 pub mod redis_server;
 pub mod resp;
 pub mod sentinels;

@@ -35,11 +35,26 @@ pub struct RedisOptions {
     pub ahead_s: i64,
     /// Whether it listens with TLS, too, on a port of its own.
     pub tls: bool,
+    /// Its port; any free one otherwise.
+    pub at: Option<u16>,
+    /// The same for its port with TLS.
+    pub tls_at: Option<u16>,
+    /// Files that lie in its directory before it starts, by name.
+    pub files: Vec<(String, String)>,
 }
 
 impl Default for RedisOptions {
     fn default() -> RedisOptions {
-        RedisOptions { aof: Aof::Off, maxmemory: None, extra: Vec::new(), ahead_s: 0, tls: false }
+        RedisOptions {
+            aof: Aof::Off,
+            maxmemory: None,
+            extra: Vec::new(),
+            ahead_s: 0,
+            tls: false,
+            at: None,
+            tls_at: None,
+            files: Vec::new(),
+        }
     }
 }
 
@@ -72,11 +87,16 @@ impl RedisServer {
         if options.tls {
             Certificates::get().write(dir.path());
         }
+        for (name, text) in &options.files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
         let mut server = RedisServer { process: None, dir, port: 0, tls_port: None, options };
         // Between our look at a port and Redis' bind another test may take it: then it exits, and we look again.
         for _ in 0..20 {
-            server.port = free_port();
-            server.tls_port = server.options.tls.then(|| free_port_but(server.port));
+            server.port = server.options.at.unwrap_or_else(free_port);
+            let tls_at = server.options.tls_at;
+            server.tls_port =
+                server.options.tls.then(|| tls_at.unwrap_or_else(|| free_port_but(server.port)));
             server.launch();
             if server.answers_or_ends().await {
                 return server;

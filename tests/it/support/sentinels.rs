@@ -224,7 +224,7 @@ impl Sentinels {
 
     /// Waits until two sentinels name the same server, another one than `old`, and it is a primary.
     pub async fn promoted(&self, old: usize) -> usize {
-        wait::until("another primary", || async {
+        wait::until_within(SETTLES, "another primary", || async {
             let mut votes = vec![0; self.servers.len()];
             for at in 0..self.sentinels.len() {
                 if let Some(named) = self.named_by(at).await {

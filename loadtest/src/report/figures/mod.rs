@@ -5,6 +5,7 @@
 //! What a scenario does not measure is `None` or empty, never 0: a zero claims something.
 
 mod counts;
+mod drift;
 mod latency;
 mod place;
 mod series;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use counts::Counts;
+pub(crate) use drift::Drift;
 pub(crate) use latency::{Latencies, Latency};
 pub(crate) use place::{Host, Server};
 pub(crate) use series::{Cost, PhaseSpan, Sample, Step};
@@ -73,6 +75,9 @@ pub(crate) struct Figures {
     pub(crate) samples: Vec<Sample>,
     /// The steps of a ramp.
     pub(crate) steps: Vec<Step>,
+    /// How far players were from the film; only `sync` has players.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) drift: Option<Drift>,
 }
 
 /// A part or a round.

@@ -32,8 +32,8 @@ pub(super) struct Chart<'a> {
     pub(super) y_name: &'a dyn Fn(f64) -> String,
     /// The lines.
     pub(super) lines: Vec<Line>,
-    /// What was measured, from and to, if the chart is over time.
-    pub(super) measured: Option<(f64, f64)>,
+    /// What was measured, from and to, if the chart is over time; once for each part.
+    pub(super) measured: Vec<(f64, f64)>,
 }
 
 /// A line: its name, and its points from left to right. A point that is not known leaves a hole.
@@ -81,12 +81,13 @@ impl Chart<'_> {
     }
 
     fn band(&self, page: &mut Markup) {
-        let Some((from, to)) = self.measured else { return };
-        let (left, right) = (self.at_x(from), self.at_x(to));
-        let (x, width) = (units(left), units(right - left));
-        let (y, height) = (units(TOP), units(HEIGHT - TOP - BOTTOM));
-        let place = [("class", "band"), ("x", &*x), ("y", &y), ("width", &width), ("height", &height)];
-        page.element("rect", &place, |_| {});
+        for (from, to) in &self.measured {
+            let (left, right) = (self.at_x(*from), self.at_x(*to));
+            let (x, width) = (units(left), units(right - left));
+            let (y, height) = (units(TOP), units(HEIGHT - TOP - BOTTOM));
+            let place = [("class", "band"), ("x", &*x), ("y", &y), ("width", &width), ("height", &height)];
+            page.element("rect", &place, |_| {});
+        }
     }
 
     fn grid(&self, page: &mut Markup) {

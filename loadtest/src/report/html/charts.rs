@@ -46,7 +46,7 @@ fn distributions(page: &mut Markup, figures: &Figures) {
         y: Axis::over(Scale::Log, ys.into_iter(), 1.0),
         y_name: &amount::round_micros,
         lines,
-        measured: None,
+        measured: Vec::new(),
     }
     .draw(page);
 }
@@ -121,7 +121,7 @@ impl Seconds<'_> {
             return;
         }
         let end = xs.iter().copied().fold(0.0, f64::max);
-        let run = self.figures.phases.iter().find(|phase| phase.name == "run");
+        let runs = self.figures.phases.iter().filter(|phase| phase.name == "run");
         Chart {
             title,
             note,
@@ -130,7 +130,7 @@ impl Seconds<'_> {
             y: Axis::over(Scale::Linear, ys.into_iter(), unit),
             y_name,
             lines,
-            measured: run.map(|run| (run.from_s, run.from_s + run.seconds)),
+            measured: runs.map(|run| (run.from_s, run.from_s + run.seconds)).collect(),
         }
         .draw(page);
     }
@@ -202,7 +202,7 @@ fn step_chart(
         y: Axis::over(scale, ys.into_iter(), unit),
         y_name,
         lines,
-        measured: None,
+        measured: Vec::new(),
     }
     .draw(page);
 }

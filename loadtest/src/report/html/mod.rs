@@ -5,6 +5,7 @@
 mod axis;
 mod chart;
 mod charts;
+mod drift;
 mod markup;
 mod tables;
 
@@ -13,7 +14,9 @@ use super::{amount, text, verdict};
 use markup::Markup;
 
 /// Figures shown in large letters, in this order, if they were measured.
-const TILES: [(&str, &str); 8] = [
+const TILES: [(&str, &str); 10] = [
+    ("own.drift.p50", "p50, drift"),
+    ("own.drift.p99", "p99, drift"),
     ("deliver.p50", "p50, publish to delivery"),
     ("deliver.p99", "p99, publish to delivery"),
     ("recovery.p99", "p99, recovery"),
@@ -51,6 +54,7 @@ fn body(page: &mut Markup, run: &Run) {
     page.leaf("h2", &[], "What was counted");
     let counted = text::counted(&run.total.counts);
     page.element("div", &[], |page| counted.iter().for_each(|line| page.leaf("p", &[], line)));
+    drift::histogram(page, run);
     page.leaf("h2", &[], "Over the run");
     page.element("div", &[("class", "charts")], |page| charts::all(page, &run.total));
     if run.total.phases.iter().any(|phase| phase.name == "run") {

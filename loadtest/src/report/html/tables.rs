@@ -1,32 +1,39 @@
 //! The page's tables: objectives, times, counts, parts, steps, and what the run depends on.
 
 use super::markup::Markup;
-use crate::report::figures::{Figures, Run};
+use crate::report::figures::{Figures, Part, Run};
 use crate::report::known::KINDS;
+use crate::report::table::shown;
 use crate::report::{amount, objective, text};
 
-/// A table: its head, and rows whose first cell names them.
+/// A table: its head, and rows whose first cell names them. Columns with nothing in them are left out.
 pub(super) fn table(page: &mut Markup, class: &str, head: &[&str], rows: &[Vec<String>]) {
+    let columns = shown(rows.first().map_or(0, Vec::len), rows);
     page.element("div", &[("class", "scroll")], |page| {
         page.element("table", &[("class", class)], |page| {
             if !head.is_empty() {
                 page.element("thead", &[], |page| {
-                    page.element("tr", &[], |page| {
-                        head.iter().for_each(|name| page.leaf("th", &[("scope", "col")], name))
-                    });
+                    let names = columns.iter().filter_map(|column| head.get(*column));
+                    page.element("tr", &[], |page| names.for_each(|name| heading(page, name)));
                 });
             }
-            page.element("tbody", &[], |page| rows.iter().for_each(|row| cells(page, row)));
+            page.element("tbody", &[], |page| rows.iter().for_each(|row| cells(page, row, &columns)));
         });
     });
 }
 
-fn cells(page: &mut Markup, row: &[String]) {
+fn heading(page: &mut Markup, name: &str) {
+    page.leaf("th", &[("scope", "col")], name);
+}
+
+fn cells(page: &mut Markup, row: &[String], columns: &[usize]) {
     page.element("tr", &[], |page| {
-        for (at, cell) in row.iter().enumerate() {
-            let (name, attributes) =
-                if at == 0 { ("th", [("scope", "row")].as_slice()) } else { ("td", [].as_slice()) };
-            page.leaf(name, attributes, cell);
+        for column in columns {
+            let cell = row.get(*column).map_or("", String::as_str);
+            match column {
+                0 => page.leaf("th", &[("scope", "row")], cell),
+                _ => page.leaf("td", &[], cell),
+            }
         }
     });
 }
@@ -51,7 +58,9 @@ pub(super) fn objectives(page: &mut Markup, run: &Run) {
                     let (class, word) = if judged.met { ("met", "✓ met") } else { ("unmet", "✗ missed") };
                     page.element("tr", &[], |page| {
                         page.leaf("td", &[("class", class)], word);
-                        page.element("td", &[], |page| page.leaf("code", &[], &judged.objective));
+                        // What a scenario judges itself is a sentence.
+                        let tag = if judged.objective.contains(' ') { "span" } else { "code" };
+                        page.element("td", &[], |page| page.leaf(tag, &[], &judged.objective));
                         page.leaf("td", &[], &judged.found);
                     });
                 }
@@ -86,28 +95,26 @@ pub(super) fn times(page: &mut Markup, figures: &Figures) {
 
 /// Its parts or rounds.
 pub(super) fn parts(page: &mut Markup, run: &Run) {
-    let rows: Vec<Vec<String>> = run
-        .parts
-        .iter()
-        .map(|part| {
-            let counts = &part.figures.counts;
-            let figure = |name| text::named(run, &part.figures, name);
-            vec![
-                part.name.clone(),
-                amount::count(counts.connections),
-                amount::count(counts.delivered),
-                amount::count(counts.missing + counts.duplicated + counts.reordered + counts.phantom),
-                figure("deliver.p50"),
-                figure("deliver.p99"),
-                figure("server.cpu_per_delivery"),
-                part.note.clone(),
-            ]
-        })
-        .collect();
+    let row = |part: &Part| {
+        let counts = &part.figures.counts;
+        let figure = |name| text::named(run, &part.figures, name);
+        vec![
+            part.name.clone(),
+            amount::count(counts.connections),
+            amount::count(counts.delivered),
+            amount::count(counts.missing + counts.duplicated + counts.reordered + counts.phantom),
+            figure("deliver.p50"),
+            figure("deliver.p99"),
+            figure("server.cpu_per_delivery"),
+            part.note.clone(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = run.parts.iter().map(row).collect();
     if !rows.is_empty() {
         page.leaf("h2", &[], "Parts");
         let head = ["", "connections", "delivered", "faults", "p50", "p99", "CPU a delivery", "note"];
-        table(page, "", &head, &rows);
+        let noted = run.parts.iter().any(|part| !part.note.is_empty());
+        table(page, if noted { "noted" } else { "" }, &head, &rows);
     }
 }
 

@@ -50,22 +50,41 @@ impl Stand {
         }
     }
 
-    /// `5 of 10 s, 5 s left`, `400 of 1000, 0:03 left`.
+    /// `0:05 of 0:10, 0:05 left`, `400 of 1000, 0:03 left`; what waits has no end of its own but a last moment.
     pub(super) fn words(&self, now: Duration) -> String {
+        let left = self.left(now).filter(|left| !left.is_zero());
+        let whole = match self.extent {
+            Extent::Time(whole) => whole,
+            // A count takes as long as it takes: its clock is one for people.
+            Extent::Count(_) => LONG,
+        };
+        if self.phase == Phase::Drain {
+            return left
+                .map_or("at its end".to_owned(), |left| format!("at most {} more", time(left, whole)));
+        }
         let stands = match self.extent {
-            Extent::Time(whole) => {
+            Extent::Time(_) => {
                 let passed = now.saturating_sub(self.began).min(whole);
-                format!("{} of {}", amount::clock(passed.as_secs()), amount::clock(whole.as_secs()))
+                format!("{} of {}", time(passed, whole), time(whole, whole))
             }
             Extent::Count(all) => format!("{} of {}", amount::count(self.done), amount::count(all)),
         };
-        match self.left(now) {
-            // Rounded up: `0:00 left` would say that it is over.
-            Some(left) if !left.is_zero() => {
-                format!("{stands}, {} left", amount::clock(left.as_secs_f64().ceil() as u64))
-            }
-            _ => stands,
+        match left {
+            Some(left) => format!("{stands}, {} left", time(left, whole)),
+            None => stands,
         }
+    }
+}
+
+/// Shorter phases are told in tenths of a second.
+const LONG: Duration = Duration::from_secs(10);
+
+/// A time in a phase of this length. Rounded up: `0:00 left` would say that it is over.
+fn time(time: Duration, whole: Duration) -> String {
+    if whole < LONG {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        amount::clock(time.as_millis().div_ceil(1000) as u64)
     }
 }
 
@@ -259,6 +278,7 @@ mod tests {
         lines.done(at(5), 500);
         lines.phase(at(9), Phase::Run, Extent::Time(at(10)));
         (10..=19).for_each(|second| lines.live(at(second), &live()));
+        lines.phase(at(19), Phase::Drain, Extent::Time(at(15)));
         lines.say(at(19), "round 1: fine");
         page.lines()
     }
@@ -274,6 +294,7 @@ mod tests {
                 " 0:09  fanout (1 of 2), run: 0:00 of 0:10, 0:10 left".to_owned(),
                 format!(" 0:14  fanout (1 of 2), run: 0:05 of 0:10, 0:05 left; {tail}"),
                 format!(" 0:19  fanout (1 of 2), run: 0:10 of 0:10; {tail}"),
+                " 0:19  fanout (1 of 2), drain: at most 0:15 more".to_owned(),
                 "round 1: fine".to_owned(),
             ]
         );
@@ -283,13 +304,20 @@ mod tests {
     fn a_program_gets_the_same_as_json() {
         let lines: Vec<serde_json::Value> =
             run(true).iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.len(), 7);
         assert_eq!(lines[1]["done"], 500);
         assert_eq!(lines[1]["left_s"], 5.0);
         assert_eq!(lines[3]["live"]["p99_us"], 3400);
         assert_eq!(lines[3]["part"]["name"], "fanout");
         assert_eq!(lines[3]["phase"], "run");
-        assert_eq!(lines[5]["say"], "round 1: fine");
+        assert_eq!(lines[6]["say"], "round 1: fine");
+    }
+
+    #[test]
+    fn short_phases_are_told_in_tenths() {
+        let stand = Stand::new(at(1), Phase::WarmUp, Extent::Time(Duration::from_millis(500)));
+        assert_eq!(stand.words(Duration::from_millis(1100)), "0.1 s of 0.5 s, 0.4 s left");
+        assert_eq!(stand.words(at(2)), "0.5 s of 0.5 s");
     }
 
     #[test]

@@ -93,6 +93,9 @@ fn groups_3_and_4_reserved_bits_and_opcodes() {
     }
 }
 
+/// Frames, what is heard of them, and what ends it.
+type Bad<'f> = (&'f [&'f [u8]], Vec<Said>, Violation);
+
 #[test]
 fn group_5_what_may_follow_what() {
     let (begin, next, end, whole) =
@@ -109,7 +112,7 @@ fn group_5_what_may_follow_what() {
     for (frames, said) in good {
         assert_eq!(told(&frames.concat()), (said, Ok(())));
     }
-    let bad: [(&[&[u8]], Vec<Said>, Violation); 9] = [
+    let bad: [Bad<'_>; 9] = [
         (&[&end, &whole], vec![], Violation::StrayContinuation),
         (&[&next, &whole], vec![], Violation::StrayContinuation),
         (&[&begin, &end, &next, &whole], vec![text("13")], Violation::StrayContinuation),
