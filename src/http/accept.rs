@@ -6,16 +6,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::http2;
 use super::patience::{HEAD, Patience};
 use crate::ws::carrier::{Carrier, Spoke};
 
@@ -50,7 +51,7 @@ pub async fn run(
                 if let Err(error) = tune(&socket, behind + KERNEL_SPARE) {
                     tracing::debug!(%error, "socket options not set");
                 }
-                work.spawn(connection(socket, peer, router.clone(), refuse.clone()));
+                work.spawn(connection(socket, peer, router.clone(), (refuse.clone(), work.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
@@ -60,13 +61,34 @@ pub async fn run(
     }
 }
 
-/// Speaks HTTP on one connection until it closes, is upgraded, or the node drains.
-async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, refuse: CancellationToken) {
+/// Speaks what the peer speaks, by its first bytes. Whoever says nothing in time, or nothing whole of HTTP/2's, is closed or taken for HTTP/1.1.
+async fn connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    (refuse, work): (CancellationToken, TaskTracker),
+) {
+    let mut first = [0; http2::PREFACE.len()];
+    let heard = tokio::select! {
+        heard = timeout(HEAD, socket.peek(&mut first)) => heard,
+        // Nothing was asked, so nothing has to be finished.
+        () = refuse.cancelled() => return,
+    };
+    match heard {
+        Ok(Ok(_)) if first == http2::PREFACE => http2::speak(socket, peer, router, (refuse, work)).await,
+        Ok(Ok(1..)) => http1(socket, peer, router, refuse).await,
+        // Closed, broken, or silent.
+        _ => {}
+    }
+}
+
+/// Speaks HTTP/1.1 on one connection until it closes, is upgraded, or the node drains.
+async fn http1(socket: TcpStream, peer: SocketAddr, router: Router, refuse: CancellationToken) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(axum::body::Body::new))
     });
-    let mut http = http1::Builder::new();
+    let mut http = conn::http1::Builder::new();
     let spoke = Spoke::default();
     http.timer(Patience::new(spoke.clone())).header_read_timeout(HEAD);
     http.max_headers(HEADERS).max_buf_size(HEAD_BYTES);

@@ -12,6 +12,7 @@ pub mod edge;
 pub mod events;
 pub mod extract;
 pub mod health;
+mod http2;
 pub mod ice;
 pub mod layers;
 pub mod links;

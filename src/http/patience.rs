@@ -22,7 +22,7 @@ pub(super) const HEAD: Duration = Duration::from_secs(5);
 
 /// How long a connection may be silent between two requests: longer than proxies keep theirs to us (nginx, Envoy, AWS and Google
 /// balancers: 60 s), so that it is they who close and no request meets a closed connection.
-const IDLE: Duration = Duration::from_secs(75);
+pub(super) const IDLE: Duration = Duration::from_secs(75);
 
 /// The timer of one connection. hyper's HTTP/1 server asks it for nothing but the head's time.
 pub(super) struct Patience {

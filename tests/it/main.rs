@@ -21,6 +21,7 @@ mod durability;
 mod events;
 mod fuzz;
 mod host;
+mod http2;
 mod kick;
 mod leftovers;
 mod limits;
