@@ -18,7 +18,8 @@ const GAP_MS = 150;
 const NEAR_MS = 100;
 const STAYS_MS = 1_000;
 /** Of the sample film. */
-const FRAME_MS = 1_000 / 24;
+const FPS = 24;
+const FRAME_MS = 1_000 / FPS;
 const BAR_MS = 10;
 const BARS = 48;
 
@@ -145,6 +146,8 @@ try {
   row('all, commands included', all);
   console.log(`\napart after pauses: ${pauses.map((by) => ms(Math.abs(by)).trim()).join(', ')} (a frame is ${FRAME_MS.toFixed(1)} ms)`);
   console.log(`a late joiner within ${NEAR_MS} ms: ${there ? ms(there.at - came).trim() : 'never'} after pressing join (page and film loading included)`);
+  const shown = [adas, graces].map((all) => (1_000 * all.length) / all.reduce((sum, [, seen], at) => sum + (at > 0 && seen - all[at - 1][1] < QUIET_MS ? seen - all[at - 1][1] : 0), 0));
+  console.log(`frames shown a second while it played: ${shown.map((each) => each.toFixed(1)).join(', ')} (the film has ${FPS}; far fewer: the machine starves the browsers, and the rest says little)`);
   console.log(`connected again: ${ms(back - killed).trim()} after the kill, as the page says\n`);
   histogram(steady);
 } finally {
