@@ -28,7 +28,7 @@ COSTS = {
     "arrival": (343, "µs", "an arrival: upgrade, token, seat, `welcome`", "`make bench-costs`"),
     "node_beat": (14, "µs", "a beat, the node's half", "`make bench-costs`, less the pings"),
     "password": (300_000, "µs", "a password hashed or checked (`BCRYPT_COST=12`)", "[OPERATIONS.md](OPERATIONS.md#settings)"),
-    "connection": (5.9, "KiB", "resident memory, idle, rooms of ten", "`make bench-costs`"),
+    "connection": (3.4, "KiB", "resident memory, idle, rooms of ten", "`loadtest connect`"),
     "wire": (350, "bytes", "a delivery of 267 bytes with its TCP, IP and Ethernet headers", "reckoned"),
     # Redis' main thread.
     "entry": (65, "µs", "an entry, alone in its call", "`make bench-redis`"),

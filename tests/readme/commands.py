@@ -25,6 +25,7 @@ GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CO
 RUN_ELSEWHERE = {
     "make run": "started here, below, with a binary that is built already: see `serve_as_make_run_does`",
     "make test": "this test is a part of `make ci`, which runs it",
+    "make load": "a release build takes minutes: the same, in miniature and against the debug build, is `loadtest/tests/smoke.rs`, a part of `make test`",
     "make proxies": "a step of `make ci` of its own",
     "make restore-drill": "a step of `make ci` of its own",
 }
