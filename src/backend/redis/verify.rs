@@ -14,6 +14,8 @@ use super::primary::run_on;
 use super::probe::Reading;
 use super::reply;
 use super::scripts::{self, Call};
+use super::settings::Address;
+use super::slots::{SlotMap, Told};
 use crate::backend::Durability;
 
 /// The oldest major version: sharded pub/sub, script flags and `PEXPIRETIME` came with 7.0. Valkey tells the Redis it stands for.
@@ -95,7 +97,7 @@ pub(super) async fn verify(link: &Link, home: &str, demand: Demand) -> Result<Ve
     if field(&info, "role") != Some("master") {
         return Err(Unfit::NotPrimary);
     }
-    if field(&info, "cluster_enabled") == Some("1") && !link.is_clustered() {
+    if field(&info, "cluster_enabled") == Some("1") && !link.is_clustered() && has_siblings(link).await {
         return Err(Unfit::Clustered);
     }
     let version = field(&info, "redis_version").unwrap_or_default();
@@ -149,6 +151,16 @@ async fn clear_torn_tail(link: &Link) -> Result<(), Unfit> {
         );
     }
     Ok(())
+}
+
+/// Whether other primaries have slots, too: a cluster of one is as good as no cluster. Unseen, it is taken for one.
+async fn has_siblings(link: &Link) -> bool {
+    let answer = link.call(redis::cmd("CLUSTER").arg("NODES")).await.ok();
+    let Some(bytes) = answer.and_then(|answer| reply::bytes(answer).ok()) else { return false };
+    // Where it was asked does not matter: only how many there are.
+    let by = Address { host: String::from("here"), port: 0 };
+    let told = Told { by, text: String::from_utf8_lossy(&bytes).into_owned() };
+    SlotMap::of(&[told], false).primaries().len() > 1
 }
 
 /// Which process answers on a connection.

@@ -24,6 +24,10 @@ const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
 /// The word by which a Redis asks another one for its stream.
 const COPY: &[u8] = b"PSYNC";
 
+/// Either stands at the beginning of what is read, as whoever sends it has waited for an answer before. Looking through all of every large message would
+/// make the proxy slower than what it is put in front of.
+const LOOKED_AT: usize = 128;
+
 /// One direction of one connection.
 pub(super) struct Pump<'a> {
     direction: Direction,
@@ -123,6 +127,7 @@ impl<'a> Pump<'a> {
         }
         counter(self.counts, self.direction).fetch_add(bytes.len() as u64, Ordering::SeqCst);
         if self.direction == Direction::Up {
+            let bytes = &bytes[..bytes.len().min(LOOKED_AT)];
             for (word, asked) in [(SUBSCRIBE, &self.asked.listens), (COPY, &self.asked.copies)] {
                 if bytes.windows(word.len()).any(|bytes| bytes == word) {
                     asked.store(true, Ordering::SeqCst);
