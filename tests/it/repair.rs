@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::support::client::TestClient;
 use crate::support::node::{Cluster, ClusterOptions};
 use crate::support::party::{Arrival, Guest, Party, arrive, assert_contiguous, entries, read_to, say, seq};
-use crate::support::redis_server::RedisServer;
+use crate::support::redis_server::{RedisOptions, RedisServer};
 use crate::support::resp::Reply;
 use crate::support::single::metric;
 use crate::support::wait::until;
@@ -160,4 +160,41 @@ async fn an_announcement_of_what_the_log_does_not_have_costs_a_few_reads() {
     scene.assert_whole(end).await;
     let read = scene.reads().await - before;
     assert!(read <= 5.0, "{read} reads for one lie");
+}
+
+/// A Redis Cluster of one primary: the only Redis that takes channels away by itself.
+async fn redis_that_moves_slots() -> RedisServer {
+    let extra = ["cluster-enabled yes", "cluster-require-full-coverage no"];
+    let options = RedisOptions { extra: extra.map(str::to_owned).to_vec(), ..RedisOptions::default() };
+    let redis = RedisServer::start_with(options).await;
+    redis.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    until("the cluster to serve", || async {
+        redis.cli(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok").then_some(())
+    })
+    .await;
+    redis
+}
+
+#[tokio::test]
+async fn a_channel_that_redis_takes_away_is_subscribed_again_and_made_up_for() {
+    let mut scene = Scene::on(redis_that_moves_slots().await, 5).await;
+    let before = scene.proxy_connections();
+    let slot = scene.redis.cli(&["CLUSTER", "KEYSLOT", &scene.channel()]).await;
+    // Moved away and back: who was subscribed is told `sunsubscribe`, which nobody had asked for, and is deaf on a connection that is well.
+    scene.redis.cli(&["CLUSTER", "DELSLOTS", &slot]).await;
+    scene.redis.cli(&["CLUSTER", "ADDSLOTS", &slot]).await;
+    until("the channel to be subscribed again", || async {
+        let link = scene.resyncs("cause=\"link\"").await;
+        (link >= 1.0 && scene.proxy_connections() > before).then_some(())
+    })
+    .await;
+    let end = scene.say(5).await;
+    scene.assert_whole(end).await;
+}
+
+impl Scene {
+    /// Connections that the first node has opened to Redis so far.
+    fn proxy_connections(&self) -> u64 {
+        self.cluster.proxies[0].accepted()
+    }
 }
