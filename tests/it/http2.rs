@@ -10,17 +10,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::support::node::Node;
 use crate::support::wait;
 
 type Client = SendRequest<Full<Bytes>>;
 
-async fn connect(addr: SocketAddr) -> (Client, JoinHandle<Result<(), hyper::Error>>) {
+async fn connect(addr: SocketAddr) -> (Client, JoinSet<Result<(), hyper::Error>>) {
     let stream = TcpStream::connect(addr).await.unwrap();
     let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    (client, tokio::spawn(connection))
+    // Ends with the set.
+    let mut held = JoinSet::new();
+    held.spawn(connection);
+    (client, held)
 }
 
 fn request(addr: SocketAddr, method: &str, path: &str, body: &Value) -> Request<Full<Bytes>> {
@@ -36,7 +39,7 @@ async fn json_of(answer: Response<hyper::body::Incoming>) -> Value {
 #[tokio::test]
 async fn a_party_is_founded_and_looked_up_on_one_connection_at_once() {
     let node = Node::start(&[]).await;
-    let (mut client, _) = connect(node.addr()).await;
+    let (mut client, _held) = connect(node.addr()).await;
     let asked = json!({"name": "Film night", "password": "a password", "display_name": "Ada"});
     let created =
         client.send_request(request(node.addr(), "POST", "/api/sessions/create", &asked)).await.unwrap();
@@ -64,7 +67,7 @@ async fn a_party_is_founded_and_looked_up_on_one_connection_at_once() {
 #[tokio::test]
 async fn a_socket_is_not_to_be_had_over_http2() {
     let node = Node::start(&[]).await;
-    let (mut client, _) = connect(node.addr()).await;
+    let (mut client, _held) = connect(node.addr()).await;
     let path = "/ws/8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42";
     let answer = client.send_request(request(node.addr(), "GET", path, &Value::Null)).await.unwrap();
     assert!(answer.status().is_client_error(), "{answer:?}");
@@ -74,12 +77,12 @@ async fn a_socket_is_not_to_be_had_over_http2() {
 #[tokio::test]
 async fn a_node_that_drains_says_so_and_finishes_what_is_under_way() {
     let mut node = Node::start(&[]).await;
-    let (mut client, connection) = connect(node.addr()).await;
+    let (mut client, mut held) = connect(node.addr()).await;
     let answer = client.send_request(request(node.addr(), "GET", "/api/clock", &Value::Null)).await.unwrap();
     assert_eq!(answer.status(), 200);
     node.term();
     // It ends in good order (GOAWAY), not by a cut.
-    wait::soon("the end of the connection", connection).await.unwrap().unwrap();
+    wait::soon("the end of the connection", held.join_next()).await.unwrap().unwrap().unwrap();
     assert!(node.ended().await.success());
 }
 
@@ -137,7 +140,7 @@ async fn who_opens_and_resets_without_end_is_cut_and_nobody_else() {
         }
     }
     assert_eq!(reason, Some(0xb), "GOAWAY, ENHANCE_YOUR_CALM");
-    let (mut client, _) = connect(node.addr()).await;
+    let (mut client, _held) = connect(node.addr()).await;
     let answer = client.send_request(request(node.addr(), "GET", "/api/clock", &Value::Null)).await.unwrap();
     assert_eq!(answer.status(), 200);
 }
