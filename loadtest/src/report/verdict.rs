@@ -3,7 +3,7 @@
 //! Lateness and a full processor make times and costs void; they lose no messages. So an entry that is missing, duplicated, reordered or made
 //! up is a miss whatever the generator did, and everything else waits for a run that measured the gateway.
 
-use super::figures::{Outcome, Run};
+use super::figures::{Judged, Outcome, Run};
 use super::objective::Objective;
 use super::{amount, known};
 
@@ -20,6 +20,9 @@ pub(crate) fn judge(run: &mut Run, objectives: &[Objective]) {
         objectives.iter().any(|objective| objective.is_promise() && !objective.judge(run).met);
     let judged: Vec<_> = objectives.iter().map(|objective| objective.judge(run)).collect();
     run.verdict.objectives.extend(judged);
+    let unheard = unheard(run);
+    let promise_missed = promise_missed || unheard.is_some();
+    run.verdict.objectives.extend(unheard);
     run.verdict.void.extend(void(run));
     let all_met = run.verdict.objectives.iter().all(|judged| judged.met);
     run.verdict.outcome = match (run.interrupted, run.verdict.void.is_empty(), all_met) {
@@ -28,6 +31,22 @@ pub(crate) fn judge(run: &mut Run, objectives: &[Objective]) {
         (.., false) => Outcome::Missed,
         _ => Outcome::Pass,
     };
+}
+
+/// A run in which things were said and nothing came of any of them is none that passed, whatever its objectives ask.
+fn unheard(run: &Run) -> Option<Judged> {
+    let counts = &run.total.counts;
+    let nothing = counts.acked == 0 || (counts.expected > 0 && counts.delivered == 0);
+    (counts.sent > 0 && nothing).then(|| Judged {
+        objective: "something of what was said was acknowledged and delivered".to_owned(),
+        found: format!(
+            "{} of {} acknowledged, {} delivered",
+            amount::count(counts.acked),
+            amount::count(counts.sent),
+            amount::count(counts.delivered)
+        ),
+        met: false,
+    })
 }
 
 fn void(run: &Run) -> Vec<String> {
@@ -142,6 +161,18 @@ mod tests {
         let run = judged(lost, &["missing==0"]);
         assert_eq!(run.verdict.outcome, Outcome::Missed);
         assert!(notes(&run).iter().any(|note| note.contains("the generator was late")), "{:?}", notes(&run));
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_was_answered_never_passes() {
+        let silent = |run: &mut Run| {
+            let counts = &mut run.total.counts;
+            (counts.acked, counts.unanswered, counts.expected, counts.delivered) = (0, counts.sent, 0, 0);
+        };
+        let run = judged(silent, &["missing==0"]);
+        assert_eq!((run.verdict.outcome, run.verdict.objectives.len()), (Outcome::Missed, 2));
+        let run = judged(silent, &["unanswered==0"]);
+        assert!(run.verdict.objectives.iter().all(|judged| !judged.met), "{:?}", run.verdict);
     }
 
     #[test]

@@ -12,9 +12,10 @@ use super::amount;
 use super::figures::{Judged, Run, Unit};
 use super::known::{self, Figure};
 
-/// What every run is held to, whatever else is asked: nothing lost, nothing twice, nothing out of order, nothing made up, no silent hole.
-pub(crate) const PROMISE: [&str; 5] =
-    ["missing==0", "duplicated==0", "reordered==0", "phantom==0", "gaps==0"];
+/// What every run is held to, whatever else is asked: nothing lost, nothing twice, nothing out of order, nothing made up, no silent hole, and
+/// nothing left without an answer: only what was acknowledged is owed, so a gateway that says nothing would owe nothing.
+pub(crate) const PROMISE: [&str; 6] =
+    ["missing==0", "duplicated==0", "reordered==0", "phantom==0", "gaps==0", "unanswered==0"];
 
 /// One objective.
 #[derive(Debug, Clone)]
