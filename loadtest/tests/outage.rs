@@ -88,3 +88,18 @@ fn a_gateway_that_stops_answering_misses() {
     assert!(number(&run, "/total/latency/ack/p99_us") >= 1_000_000, "times of survivors only");
     assert!(number(&run, "/total/latency/deliver/p99_us") >= 1_000_000, "times of survivors only");
 }
+
+#[test]
+fn a_gateway_that_dies_leaves_a_report() {
+    let (run, code) = signalled("kill", "recover", "-KILL");
+    assert_eq!((run["verdict"]["outcome"].as_str(), code), (Some("missed"), Some(99)));
+    let found = missed(&run, "the gateway runs to the end");
+    assert!(
+        found["found"].as_str().is_some_and(|why| why.starts_with("the gateway ended after ")),
+        "{found}"
+    );
+    // Nobody is there, and nobody of this program ended those connections.
+    missed(&run, "absent==0");
+    missed(&run, "closes==0");
+    assert_eq!(number(&run, "/total/counts/absent"), 6);
+}

@@ -394,6 +394,9 @@ impl Scene {
         let counter = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         sums.counts.attempts = counter(&hall.attempts);
         sums.counts.connect_errors = counter(&hall.errors);
+        // Visitors are not among them: who came for a while is expected to be gone.
+        let residents = hall.people.get().map_or(&[][..], Vec::as_slice);
+        sums.counts.absent = residents.iter().filter(|who| !lock(&who.received).present).count() as u64;
         sums.counts.recovered = counter(&hall.recovered);
         sums.counts.refused += counter(&hall.refusals);
         sums.counts.closes = lock(&hall.closes).closes.clone();
