@@ -61,6 +61,11 @@ impl Row {
         self.highest
     }
 
+    /// Whether a number came, or is the past.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        number <= self.highest && !self.holes.contains(&number)
+    }
+
     /// Numbers that have not come, if `last` was the last.
     pub(crate) fn missing(&self, last: u64) -> u64 {
         self.holes.len() as u64 + last.saturating_sub(self.highest)
@@ -162,6 +167,7 @@ mod tests {
         row.take(3);
         row.leap(10);
         assert!(row.take(11) && !row.take(11));
+        assert_eq!([row.has(11), row.has(12)], [true, false]);
         assert_eq!((row.missing(11), row.duplicated, row.taken, row.gaps), (0, 1, 2, 1));
     }
 

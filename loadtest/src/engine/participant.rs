@@ -238,6 +238,11 @@ impl Received {
         Faults { resets: self.resets, ..by_log.or_worse(by_author) }
     }
 
+    /// Whether a message of the sender of this row came, or is from before they were there.
+    pub(crate) fn has(&self, slot: usize, n: u64) -> bool {
+        self.rows.get(slot).and_then(Option::as_ref).map_or(!self.whole, |row| row.has(n))
+    }
+
     /// Messages of this run that came, each counted once.
     pub(crate) fn delivered(&self) -> u64 {
         self.rows.iter().flatten().map(|row| row.taken).sum()
@@ -275,6 +280,7 @@ mod tests {
         late.welcomed(here(4, false), false);
         late.entry(5, said(2));
         assert_eq!(late.faults(5, [(2, 2)].into_iter()), Faults::default());
+        assert_eq!([early.has(0, 2), early.has(0, 3), early.has(1, 1)], [true, false, false]);
         assert_eq!((early.delivered(), late.delivered()), (2, 1));
         let mut deaf = Received::new();
         deaf.welcomed(here(3, false), true);

@@ -363,6 +363,8 @@ impl Scene {
         // Readers, the thread that keeps the time and the one of the scenario: as many cores as they can use here.
         sums.generator = sums::own_cost(&self.marks, f64::from(self.knobs.threads + 2).min(self.stage.cores));
         let mut book = self.watch.book();
+        let people = self.hall.people.get().map_or(&[][..], Vec::as_slice);
+        sums::waiting(&mut book.times, people, &self.hall.clock);
         sums.times = std::mem::replace(&mut book.times, Window::new());
         sums.samples = std::mem::take(&mut book.samples);
         let sent = self.hall.sent.load(Ordering::Relaxed);
@@ -386,16 +388,19 @@ impl Scene {
         let (mut sums, waiting) = self.round();
         sums.counts = Counts { connections: sums.counts.connections, ..Counts::default() };
         let people = self.people.iter().map(|who| &**who);
-        let said = sums::count(&mut sums.counts, people);
+        sums::count(&mut sums.counts, people);
         self.lanes.iter().for_each(|lane| lane.hang_up());
         let hall = &self.hall;
         let counter = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         sums.counts.attempts = counter(&hall.attempts);
         sums.counts.connect_errors = counter(&hall.errors);
+        // Visitors are not among them: who came for a while is expected to be gone.
+        let residents = hall.people.get().map_or(&[][..], Vec::as_slice);
+        sums.counts.absent = residents.iter().filter(|who| !lock(&who.received).present).count() as u64;
         sums.counts.recovered = counter(&hall.recovered);
         sums.counts.refused += counter(&hall.refusals);
         sums.counts.closes = lock(&hall.closes).closes.clone();
-        let own = sums::beside(&self.marks, waiting, said);
+        let own = sums::beside(&self.marks, waiting);
         let void = sums::void(&self.marks).into_iter().collect();
         let sayings = hall.sayings().into_iter().map(|(what, times)| format!("{times} × {what}")).collect();
         Done { sums, own, void, sayings }

@@ -171,6 +171,12 @@ impl Sender {
         Sums { flying: line.flying.len() as u64, ..line.sums }
     }
 
+    /// What has no answer: the number of each and when it was meant to leave; and whether they carry a stamp that tells who got them.
+    pub(crate) fn unanswered(&self) -> (Vec<(u64, Micros)>, bool) {
+        let line = lock(&self.line);
+        (line.flying.iter().map(|flight| (flight.n, flight.meant)).collect(), line.sums.unstamped == 0)
+    }
+
     fn put(&self, Flight { n, meant, verb }: Flight, scratch: &mut Scratch) {
         let said = Said { sender: self.id, n, meant };
         let to = self.peer.get().map_or("", String::as_str);
@@ -261,6 +267,7 @@ mod tests {
         assert_eq!(numbers(&mut server, 3).await, [2, 3, 4]);
         let sums = sender.sums();
         assert_eq!((sums.said, sums.acked, sums.flying, sums.unsaid), (4, 1, 3, 0));
+        assert_eq!(sender.unanswered(), (vec![(2, 1), (3, 2), (4, 9)], true));
     }
 
     #[tokio::test]

@@ -2,10 +2,14 @@
 //!
 //! Times stay whole histograms until the end, so that parts of a run can be put together.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::crowd::Clock;
 use super::own;
 use super::participant::Participant;
+use super::room::Room;
 use super::sender::Sums as Said;
 use super::watch::Mark;
 use super::{lock, scene::Marks};
@@ -116,20 +120,16 @@ fn together(sum: &mut Cost, part: &Cost) {
 }
 
 /// Adds what every receiver got and every sender said.
-pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Participant> + Clone) -> Said {
+pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Participant> + Clone) {
     let senders = people.clone().filter_map(|who| who.sender.as_ref());
-    let by_sender: std::collections::HashMap<u32, Said> =
-        senders.map(|sender| (sender.id, sender.sums())).collect();
-    let mut all = Said::default();
+    let by_sender: HashMap<u32, Said> = senders.map(|sender| (sender.id, sender.sums())).collect();
     for said in by_sender.values() {
         // Not the highest number: a refused one is used again.
         counts.sent += said.acked + said.refused + said.flying;
         counts.acked += said.acked;
         counts.refused += said.refused;
-        all.unsaid += said.unsaid;
-        all.flying += said.flying;
-        all.passing += said.passing;
-        all.signals += said.signals;
+        counts.unanswered += said.flying;
+        counts.unsaid += said.unsaid;
     }
     let mut faults = Faults::default();
     for who in people {
@@ -150,7 +150,31 @@ pub(crate) fn count<'p>(counts: &mut Counts, people: impl Iterator<Item = &'p Pa
     counts.reordered += faults.reordered;
     counts.phantom += faults.phantom;
     counts.resets += faults.resets;
-    all
+}
+
+/// Times of what has no answer now: at least as long as it waits already, to its author and to everybody in its room who does not have it.
+/// Without them the times would be those of the messages that fared well.
+pub(crate) fn waiting(times: &mut Window, people: &[Arc<Participant>], clock: &Clock) {
+    let now = clock.now();
+    let mut rooms: HashMap<*const Room, Vec<(usize, u64, u64)>> = HashMap::new();
+    for who in people {
+        let Some(sender) = &who.sender else { continue };
+        let (unanswered, stamped) = sender.unanswered();
+        for (n, meant) in unanswered.into_iter().filter(|(_, meant)| clock.counts(*meant)) {
+            let waited = now.saturating_sub(meant);
+            times.ack.took(waited);
+            if let Some(slot) = who.room.slot(sender.id).filter(|_| stamped) {
+                rooms.entry(Arc::as_ptr(&who.room)).or_default().push((slot, n, waited));
+            }
+        }
+    }
+    for who in people {
+        let Some(messages) = rooms.get(&Arc::as_ptr(&who.room)) else { continue };
+        let received = lock(&who.received);
+        for (_, _, waited) in messages.iter().filter(|(slot, n, _)| !received.has(*slot, *n)) {
+            times.deliver.took(*waited);
+        }
+    }
 }
 
 /// What the gateway cost between the marks.
@@ -203,7 +227,7 @@ fn each_delivery(marks: &Marks, cpu: impl Fn(&Mark) -> Option<Duration>) -> Opti
 
 /// Figures beside the report's own: the store's, what waited, and how near the generator was to its limit.
 #[expect(clippy::cast_precision_loss, reason = "counts of a run are below 2^52")]
-pub(crate) fn beside(marks: &Marks, waiting: f64, said: Said) -> Vec<Own> {
+pub(crate) fn beside(marks: &Marks, waiting: f64) -> Vec<Own> {
     let mut found = Vec::new();
     let mut tell = |name: &str, what: &str, value: f64, unit: Unit| {
         found.push(Own { name: name.to_owned(), what: what.to_owned(), value, unit });
@@ -247,18 +271,6 @@ pub(crate) fn beside(marks: &Marks, waiting: f64, said: Said) -> Vec<Own> {
                     Unit::Micros,
                 );
             }
-        }
-    }
-    for (name, what, value) in [
-        (
-            "unsaid",
-            "messages that were due and could not be said: refused before, or too much had no answer",
-            said.unsaid,
-        ),
-        ("unanswered", "messages that have no answer at the end", said.flying),
-    ] {
-        if value > 0 {
-            tell(name, what, value as f64, Unit::Count);
         }
     }
     found

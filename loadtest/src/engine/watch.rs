@@ -22,6 +22,8 @@ use crate::target::{Load, Target};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks at whether the gateways still run.
+const ALIVE: Duration = Duration::from_millis(100);
 /// Seconds kept; a run of a day has more, and from then on only every other second is.
 const SAMPLES_MAX: usize = 7200;
 
@@ -90,6 +92,13 @@ impl Watch {
         let seen = Seen { hall, lanes, target };
         let mut looking = JoinSet::new();
         looking.spawn(look(seen.clone(), book.clone()));
+        let target = seen.target.clone();
+        looking.spawn(async move {
+            // The target remembers when it was first found gone.
+            while target.runs() {
+                tokio::time::sleep(ALIVE).await;
+            }
+        });
         Self { book, seen, _looking: looking }
     }
 

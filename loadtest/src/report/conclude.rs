@@ -77,14 +77,14 @@ mod tests {
     #[test]
     fn a_run_is_held_to_the_promise_its_scenario_and_what_was_asked() {
         let run = completed(&Conclusion::default());
-        assert_eq!((run.verdict.objectives.len(), run.verdict.outcome), (6, Outcome::Missed));
+        assert_eq!((run.verdict.objectives.len(), run.verdict.outcome), (8, Outcome::Missed));
         let asked = Conclusion { asked: read(&["deliver.p99<1s"]), ..Conclusion::default() };
         let run = completed(&asked);
-        assert_eq!((run.verdict.objectives.len(), run.verdict.outcome), (6, Outcome::Pass));
+        assert_eq!((run.verdict.objectives.len(), run.verdict.outcome), (8, Outcome::Pass));
         let profile =
             Conclusion { of_profile: Some(read(&["ack.p99<1s", "resets==0"])), ..Conclusion::default() };
         let run = completed(&profile);
-        assert_eq!((run.verdict.objectives.len(), run.verdict.outcome), (7, Outcome::Pass));
+        assert_eq!((run.verdict.objectives.len(), run.verdict.outcome), (9, Outcome::Pass));
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(crate) const KNOWN: &[Known] = known! {
     "sent" Count Neither |f| whole(f.counts.sent);
     "acked" Count Neither |f| whole(f.counts.acked), of |f| f.counts.sent;
     "refused" Count Less |f| whole(f.counts.refused), of |f| f.counts.sent;
+    "unanswered" Count Less |f| whole(f.counts.unanswered), of |f| f.counts.sent;
+    "unsaid" Count Neither |f| whole(f.counts.unsaid);
     "expected" Count Neither |f| whole(f.counts.expected);
     "delivered" Count Neither |f| whole(f.counts.delivered), of |f| f.counts.expected;
     "missing" Count Less |f| whole(f.counts.missing), of |f| f.counts.expected;
@@ -70,6 +72,7 @@ pub(crate) const KNOWN: &[Known] = known! {
     "gaps" Count Less |f| whole(f.counts.gaps);
     "resets" Count Less |f| whole(f.counts.resets);
     "recovered" Count Neither |f| whole(f.counts.recovered);
+    "absent" Count Less |f| whole(f.counts.absent);
     "closes" Count Neither |f| whole(f.counts.closes.values().sum()), of |f| f.counts.connections;
     "sent.rate" Rate More |f| each_second(f, f.counts.sent);
     "deliver.rate" Rate More |f| each_second(f, f.counts.delivered);

@@ -54,10 +54,11 @@ pub(crate) fn counted(counts: &Counts) -> Vec<String> {
     let mut lines = Vec::new();
     if counts.sent > 0 {
         lines.push(format!(
-            "messages: {} sent, {} acknowledged, {} refused",
+            "messages: {} sent, {} acknowledged, {} refused, {} without an answer",
             amount::count(counts.sent),
             amount::count(counts.acked),
-            amount::count(counts.refused)
+            amount::count(counts.refused),
+            amount::count(counts.unanswered)
         ));
         lines.push(format!(
             "deliveries: {} of {}; {} missing, {} duplicated, {} reordered, {} phantom; {} gaps, {} resets",
@@ -72,10 +73,11 @@ pub(crate) fn counted(counts: &Counts) -> Vec<String> {
         ));
     }
     let mut connections = format!(
-        "connections: {} attempts, {} failed, {} taken up again",
+        "connections: {} attempts, {} failed, {} taken up again, {} absent at the end",
         amount::count(counts.attempts),
         amount::count(counts.connect_errors),
-        amount::count(counts.recovered)
+        amount::count(counts.recovered),
+        amount::count(counts.absent)
     );
     let closes: Vec<String> =
         counts.closes.iter().map(|(code, n)| format!("{code} × {}", amount::count(*n))).collect();
@@ -245,9 +247,9 @@ mod tests {
         assert_eq!(lines[3], "  MISSED  connect.errors<0.1%  0.20 %");
         for line in [
             "fanout: 1 001 connections, measured for 10 s",
-            "messages: 600 sent, 600 acknowledged, 0 refused",
+            "messages: 600 sent, 600 acknowledged, 0 refused, 0 without an answer",
             "deliveries: 599 400 of 599 400; 0 missing, 0 duplicated, 0 reordered, 0 phantom; 0 gaps, 0 resets",
-            "connections: 1 003 attempts, 2 failed, 7 taken up again; ended: 4408 × 1, lost × 1",
+            "connections: 1 003 attempts, 2 failed, 7 taken up again, 0 absent at the end; ended: 4408 × 1, lost × 1",
             "gateway: 0.42 cores of 2, 4.20 µs CPU a delivery, 18.2 MiB resident at most, from 14.5 MiB to 18.2 MiB, 3.81 KiB a connection",
             "p99 beside a stalled reader, against beside nobody: 1.04 × (beside_stalled)",
             "again: loadtest fanout --connections 1000 --slo 'deliver.p99<50ms'",

@@ -1,9 +1,9 @@
 //! What becomes of a run: objectives met, missed, or figures that say nothing because the generator was the bottleneck.
 //!
-//! Lateness and a full processor make times and costs void; they lose no messages. So an entry that is missing, duplicated, reordered or made
-//! up is a miss whatever the generator did, and everything else waits for a run that measured the gateway.
+//! Lateness and a full processor make times and costs void; they lose no messages and no connections. So a count that is missed is a miss
+//! whatever the generator did, and everything else waits for a run that measured the gateway with the load that was asked for.
 
-use super::figures::{Outcome, Run};
+use super::figures::{Judged, Outcome, Run};
 use super::objective::Objective;
 use super::{amount, known};
 
@@ -16,18 +16,34 @@ const BUSY: f64 = 0.5;
 
 /// Judges a run; what the scenario judged itself stays in front.
 pub(crate) fn judge(run: &mut Run, objectives: &[Objective]) {
-    let promise_missed =
-        objectives.iter().any(|objective| objective.is_promise() && !objective.judge(run).met);
     let judged: Vec<_> = objectives.iter().map(|objective| objective.judge(run)).collect();
     run.verdict.objectives.extend(judged);
+    let unheard = unheard(run);
+    run.verdict.objectives.extend(unheard);
     run.verdict.void.extend(void(run));
+    let count_missed = run.verdict.objectives.iter().any(|judged| judged.counted && !judged.met);
     let all_met = run.verdict.objectives.iter().all(|judged| judged.met);
     run.verdict.outcome = match (run.interrupted, run.verdict.void.is_empty(), all_met) {
         (true, ..) => Outcome::Interrupted,
-        (_, false, _) if !promise_missed => Outcome::Void,
+        (_, false, _) if !count_missed => Outcome::Void,
         (.., false) => Outcome::Missed,
         _ => Outcome::Pass,
     };
+}
+
+/// A run in which things were said and nothing came of any of them is none that passed, whatever its objectives ask.
+fn unheard(run: &Run) -> Option<Judged> {
+    let counts = &run.total.counts;
+    let nothing = counts.acked == 0 || (counts.expected > 0 && counts.delivered == 0);
+    (counts.sent > 0 && nothing).then(|| {
+        let found = format!(
+            "{} of {} acknowledged, {} delivered",
+            amount::count(counts.acked),
+            amount::count(counts.sent),
+            amount::count(counts.delivered)
+        );
+        Judged::count("something of what was said was acknowledged and delivered", found, false)
+    })
 }
 
 fn void(run: &Run) -> Vec<String> {
@@ -38,6 +54,14 @@ fn void(run: &Run) -> Vec<String> {
             "the generator was late: messages left {} after their time at p99 ({} allowed)",
             amount::micros(late.p99_us as f64),
             amount::micros(LATE_US as f64)
+        ));
+    }
+    let (said, unsaid) = (run.total.counts.sent, run.total.counts.unsaid);
+    if unsaid > 0 {
+        reasons.push(format!(
+            "the generator could not say {} of {} messages: the load was not the one asked for",
+            amount::count(unsaid),
+            amount::count(said + unsaid)
         ));
     }
     let generator = &run.total.generator;
@@ -145,12 +169,59 @@ mod tests {
     }
 
     #[test]
+    fn every_count_is_a_miss_whatever_the_generator_did_and_times_are_not() {
+        type Change = fn(&mut Run);
+        let counts: [(&str, Change); 6] = [
+            ("closes==0", |run| run.total.counts.closed(None)),
+            ("connect.errors<0.1%", |run| run.total.counts.connect_errors = 9),
+            ("refused==0", |run| run.total.counts.refused = 1),
+            ("unanswered==0", |run| run.total.counts.unanswered = 1),
+            ("recovered>0", |run| run.total.counts.recovered = 0),
+            ("absent==0", |run| run.total.counts.absent = 1),
+        ];
+        for (objective, change) in counts {
+            let late = |run: &mut Run| {
+                run.total.latency.lateness.as_mut().expect("measured").p99_us = LATE_US + 1;
+                change(run);
+            };
+            assert_eq!(judged(late, &[objective]).verdict.outcome, Outcome::Missed, "{objective}");
+        }
+        let counted = |run: &mut Run| {
+            run.verdict.void.push("late".to_owned());
+            run.verdict.objectives.push(Judged::count("it runs to the end", "it ended".to_owned(), false));
+        };
+        assert_eq!(judged(counted, &["deliver.p99<1ms"]).verdict.outcome, Outcome::Missed);
+    }
+
+    #[test]
+    fn what_could_not_be_said_makes_a_run_void() {
+        let run = judged(|run| run.total.counts.unsaid = 400, &["missing==0", "sent>=1000"]);
+        let words = headline(&run).replace('\u{a0}', " ");
+        assert!(words.starts_with("VOID: the generator could not say 400 of 1 000 messages"), "{words}");
+        let lost = |run: &mut Run| (run.total.counts.unsaid, run.total.counts.missing) = (400, 1);
+        assert_eq!(judged(lost, &["missing==0"]).verdict.outcome, Outcome::Missed);
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_was_answered_never_passes() {
+        let silent = |run: &mut Run| {
+            let counts = &mut run.total.counts;
+            (counts.acked, counts.unanswered, counts.expected, counts.delivered) = (0, counts.sent, 0, 0);
+        };
+        let run = judged(silent, &["missing==0"]);
+        assert_eq!((run.verdict.outcome, run.verdict.objectives.len()), (Outcome::Missed, 2));
+        let run = judged(silent, &["unanswered==0"]);
+        assert!(run.verdict.objectives.iter().all(|judged| !judged.met), "{:?}", run.verdict);
+    }
+
+    #[test]
     fn what_a_scenario_judges_itself_counts_and_so_do_its_reasons() {
         let own = |run: &mut Run| {
             run.verdict.objectives.push(crate::report::figures::Judged {
                 objective: "a stalled reader is ended".to_owned(),
                 found: "still served".to_owned(),
                 met: false,
+                counted: false,
             });
         };
         assert_eq!(headline(&judged(own, &["missing==0"])), "MISSED: 1 of 2 objectives");

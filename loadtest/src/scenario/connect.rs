@@ -38,11 +38,11 @@ pub(super) async fn play(stage: &Stage, knobs: &Knobs) -> anyhow::Result<Outcome
     if accepted.value.is_finite() {
         outcome.own.push(accepted);
     }
-    outcome.judged.push(Judged {
-        objective: "every connection is open at the end".to_owned(),
-        found: format!("{open} of {}", knobs.connections),
-        met: open == u64::from(knobs.connections) || stage.stop.asked(),
-    });
+    outcome.judged.push(Judged::count(
+        "every connection is open at the end",
+        format!("{open} of {}", knobs.connections),
+        open == u64::from(knobs.connections) || stage.stop.asked(),
+    ));
     Ok(outcome)
 }
 

@@ -120,28 +120,11 @@ impl Kind {
     pub(crate) fn objectives(self) -> &'static [&'static str] {
         match self {
             Self::Connect => &["connect.errors==0", "closes==0"],
-            Self::Churn | Self::Storm | Self::Soak => {
-                &["missing==0", "duplicated==0", "reordered==0", "phantom==0", "resets==0", "refused==0"]
+            // Cuts are this program's own and no closes: one that is counted is the gateway's.
+            Self::Recover | Self::Storm | Self::Soak => {
+                &["resets==0", "refused==0", "connect.errors==0", "closes==0", "recovered>0"]
             }
-            Self::Recover => &[
-                "missing==0",
-                "duplicated==0",
-                "reordered==0",
-                "phantom==0",
-                "resets==0",
-                "refused==0",
-                "recovered>0",
-            ],
-            _ => &[
-                "missing==0",
-                "duplicated==0",
-                "reordered==0",
-                "phantom==0",
-                "resets==0",
-                "refused==0",
-                "connect.errors==0",
-                "closes==0",
-            ],
+            _ => &["resets==0", "refused==0", "connect.errors==0", "closes==0"],
         }
     }
 }
@@ -197,8 +180,7 @@ pub(crate) async fn run(kind: Kind, options: &LoadOptions, setting: Setting) -> 
         Kind::Mixed => mixed::play(&stage, &knobs).await?,
         Kind::Smoke => smoke::play(&stage, &knobs).await?,
     };
-    anyhow::ensure!(stage.target.runs(), "a gateway ended while it was under load");
-    Ok(told(run, outcome, &setting))
+    Ok(told(run, survived(outcome, &stage), &setting))
 }
 
 /// Reaches the gateways.
@@ -207,6 +189,16 @@ async fn stage(options: &LoadOptions, setting: &Setting) -> anyhow::Result<Stage
     #[expect(clippy::cast_precision_loss, reason = "cores of a machine")]
     let cores = setting.host.cores as f64;
     Ok(Stage { target, progress: setting.progress.clone(), stop: setting.stop.clone(), cores })
+}
+
+/// A gateway that ended under load is a miss, told with all that was found until then.
+fn survived(mut outcome: Outcome, stage: &Stage) -> Outcome {
+    if let Some(after) = stage.target.ended() {
+        let found = format!("the gateway ended after {:.1} s", after.as_secs_f64());
+        outcome.sayings.push(found.clone());
+        outcome.judged.push(Judged::count("the gateway runs to the end", found, false));
+    }
+    outcome
 }
 
 /// Puts what it came to into the run.

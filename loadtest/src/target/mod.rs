@@ -9,8 +9,8 @@ pub(crate) mod redis;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::net::lookup_host;
@@ -37,6 +37,9 @@ pub(crate) struct Target {
     secret: Option<String>,
     processes: Vec<Process>,
     redis: Option<RedisServer>,
+    /// When it was reached, and how long after that one of its processes was first found gone.
+    reached: Instant,
+    ended: OnceLock<Duration>,
     nodes: Mutex<Vec<Option<Gateway>>>,
 }
 
@@ -123,9 +126,18 @@ impl Target {
         nodes.get_mut(at).and_then(Option::take);
     }
 
-    /// Whether every gateway that was started here still runs.
+    /// Whether every gateway whose process is known still runs. That one does not is remembered with the time it was found.
     pub(crate) fn runs(&self) -> bool {
-        self.processes.iter().all(|process| process.cost().is_ok())
+        let runs = self.processes.iter().all(|process| process.cost().is_ok());
+        if !runs {
+            self.ended.get_or_init(|| self.reached.elapsed());
+        }
+        runs
+    }
+
+    /// How long after it was reached a gateway was found to have ended, if one has.
+    pub(crate) fn ended(&self) -> Option<Duration> {
+        if self.runs() { None } else { self.ended.get().copied() }
     }
 }
 
@@ -161,6 +173,8 @@ async fn find(options: &TargetOptions) -> anyhow::Result<Target> {
         secret,
         processes,
         redis: None,
+        reached: Instant::now(),
+        ended: OnceLock::new(),
         nodes: Mutex::default(),
     })
 }
@@ -195,6 +209,8 @@ async fn start(options: &TargetOptions) -> anyhow::Result<Target> {
         secret: Some(SECRET.to_owned()),
         processes: nodes.iter().map(|node| node.process).collect(),
         redis,
+        reached: Instant::now(),
+        ended: OnceLock::new(),
         nodes: Mutex::new(nodes.into_iter().map(Some).collect()),
     })
 }

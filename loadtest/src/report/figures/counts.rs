@@ -22,6 +22,12 @@ pub(crate) struct Counts {
     pub(crate) acked: u64,
     /// Messages refused with an `error` frame.
     pub(crate) refused: u64,
+    /// Messages sent that had no answer at the end; runs from before this was counted have none.
+    #[serde(default)]
+    pub(crate) unanswered: u64,
+    /// Messages that were due and that the generator could not say; see `unanswered` for older runs.
+    #[serde(default)]
+    pub(crate) unsaid: u64,
     /// Deliveries there had to be: acknowledged entries times those who were present for each.
     pub(crate) expected: u64,
     /// Deliveries there were, each counted once.
@@ -40,6 +46,9 @@ pub(crate) struct Counts {
     pub(crate) gaps: u64,
     /// Connections that were cut or lost and took up where they were.
     pub(crate) recovered: u64,
+    /// People who belong there to the end and were not connected then; see `unanswered` for older runs.
+    #[serde(default)]
+    pub(crate) absent: u64,
     /// Connections that ended, by code.
     pub(crate) closes: Closes,
 }
@@ -54,6 +63,8 @@ impl Counts {
             (&mut self.sent, other.sent),
             (&mut self.acked, other.acked),
             (&mut self.refused, other.refused),
+            (&mut self.unanswered, other.unanswered),
+            (&mut self.unsaid, other.unsaid),
             (&mut self.expected, other.expected),
             (&mut self.delivered, other.delivered),
             (&mut self.missing, other.missing),
@@ -63,6 +74,7 @@ impl Counts {
             (&mut self.resets, other.resets),
             (&mut self.gaps, other.gaps),
             (&mut self.recovered, other.recovered),
+            (&mut self.absent, other.absent),
         ] {
             *sum += more;
         }

@@ -159,6 +159,16 @@ pub(crate) struct Judged {
     pub(crate) found: String,
     /// Whether it was met.
     pub(crate) met: bool,
+    /// Whether it asks for a count, which holds or not however the generator fared. Of no interest once it is judged, so not in files.
+    #[serde(skip)]
+    pub(crate) counted: bool,
+}
+
+impl Judged {
+    /// What a scenario counted itself.
+    pub(crate) fn count(objective: &str, found: String, met: bool) -> Self {
+        Self { objective: objective.to_owned(), found, met, counted: true }
+    }
 }
 
 impl Run {

@@ -12,9 +12,11 @@ use super::amount;
 use super::figures::{Judged, Run, Unit};
 use super::known::{self, Figure};
 
-/// What every run is held to, whatever else is asked: nothing lost, nothing twice, nothing out of order, nothing made up, no silent hole.
-pub(crate) const PROMISE: [&str; 5] =
-    ["missing==0", "duplicated==0", "reordered==0", "phantom==0", "gaps==0"];
+/// What every run is held to, whatever else is asked: nothing lost, nothing twice, nothing out of order, nothing made up, no silent hole, and
+/// nothing left without an answer and nobody left outside: only what was acknowledged is owed, and only to those who are there, so a gateway
+/// that says nothing or drops everybody would owe nothing.
+pub(crate) const PROMISE: [&str; 7] =
+    ["missing==0", "duplicated==0", "reordered==0", "phantom==0", "gaps==0", "unanswered==0", "absent==0"];
 
 /// One objective.
 #[derive(Debug, Clone)]
@@ -91,9 +93,13 @@ impl Objective {
         self.part == other.part && self.name == other.name
     }
 
-    /// Whether it asks for what is counted exactly, and so holds or not however the generator fared.
-    pub(crate) fn is_promise(&self) -> bool {
-        PROMISE.iter().any(|promise| promise.strip_suffix("==0") == Some(self.name.as_str()))
+    /// Whether it asks for what is counted exactly, and so holds or not however the generator fared: all counts but those of its own doing.
+    fn is_counted(&self, run: &Run) -> bool {
+        let unit = match &self.figure {
+            Figure::Own(name) => run.own.iter().find(|own| own.name == *name).map(|own| own.unit),
+            figure => figure.unit(),
+        };
+        unit == Some(Unit::Count) && !matches!(self.name.as_str(), "sent" | "unsaid")
     }
 
     /// What became of it. What was not measured is not met: an objective asks for a figure, not for its absence.
@@ -102,19 +108,17 @@ impl Objective {
             None => Some(&run.total),
             Some(part) => run.parts.iter().find(|known| known.name == *part).map(|part| &part.figures),
         };
+        let counted = self.is_counted(run);
+        let judged = |found, met| Judged { objective: self.text.clone(), found, met, counted };
         let Some(figures) = figures else {
             let part = self.part.as_deref().unwrap_or_default();
-            return self.judged(format!("no part `{part}` in this run"), false);
+            return judged(format!("no part `{part}` in this run"), false);
         };
         let found = if self.share { self.figure.share(figures) } else { self.figure.value(run, figures) };
         match found {
-            None => self.judged("not measured".to_owned(), false),
-            Some((found, unit)) => self.judged(show(found, unit), self.operator.holds(found, self.wanted)),
+            None => judged("not measured".to_owned(), false),
+            Some((found, unit)) => judged(show(found, unit), self.operator.holds(found, self.wanted)),
         }
-    }
-
-    fn judged(&self, found: String, met: bool) -> Judged {
-        Judged { objective: self.text.clone(), found, met }
     }
 }
 

@@ -84,13 +84,21 @@ fn the_promise_stands_unless_it_is_replaced() {
             "reordered==0",
             "phantom==0",
             "gaps==0",
+            "unanswered==0",
+            "absent==0",
             "missing<=3",
             "deliver.p99<10ms",
             "a.missing==0"
         ]
     );
-    assert!(read(&PROMISE).iter().all(Objective::is_promise), "each of the promise is known as such");
-    assert!(!read(&["resets==0"])[0].is_promise());
+    let run = sample::run();
+    assert!(
+        read(&PROMISE).iter().all(|promise| promise.judge(&run).counted),
+        "each of the promise is a count"
+    );
+    assert!(
+        !read(&["deliver.p99<1s"])[0].judge(&run).counted && !read(&["unsaid==0"])[0].judge(&run).counted
+    );
 }
 
 #[test]

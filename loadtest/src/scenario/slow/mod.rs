@@ -15,7 +15,7 @@ use crate::engine::scene::{Plan, Scene, Stage};
 use crate::engine::sums::Sums;
 use crate::report::figures::{Part, Run};
 use crate::report::progress::Progress;
-use crate::scenario::{Outcome, Setting, stage, told};
+use crate::scenario::{Outcome, Setting, stage, survived, told};
 use reader::{Fate, SlowReader};
 
 /// Messages flow again before a round is measured, so that what the last one left behind is in none.
@@ -93,8 +93,7 @@ pub(crate) async fn run(options: &SlowOptions, setting: Setting) -> anyhow::Resu
     let stage = stage(&load, &setting).await?;
     run.server = stage.target.server.clone();
     let outcome = play(&stage, &knobs, options.rounds).await?;
-    anyhow::ensure!(stage.target.runs(), "a gateway ended while it was under load");
-    Ok(told(run, outcome, &setting))
+    Ok(told(run, survived(outcome, &stage), &setting))
 }
 
 async fn play(stage: &Stage, knobs: &Knobs, cycles: u32) -> anyhow::Result<Outcome> {
@@ -112,7 +111,15 @@ async fn play(stage: &Stage, knobs: &Knobs, cycles: u32) -> anyhow::Result<Outco
         let (cycle, turn) = (number / Beside::ALL.len(), number % Beside::ALL.len());
         let beside = Beside::ALL[(cycle + turn) % Beside::ALL.len()];
         stage.progress.part(beside.name(), number + 1, turns);
-        rounds.push(round(&mut scene, beside, number).await?);
+        match round(&mut scene, beside, number).await {
+            Ok(round) => rounds.push(round),
+            // What came of the rounds before is not lost with a gateway that is gone.
+            Err(error) if !stage.target.runs() => {
+                stage.progress.say(&format!("round {}: {error:#}", number + 1));
+                break;
+            }
+            Err(error) => return Err(error),
+        }
         scene.knobs.warm_up = AGAIN;
         told_of(&stage.progress, &rounds);
     }

@@ -89,7 +89,7 @@ fn objectives(rounds: &[Round], calm: &[f64]) -> Vec<Judged> {
     let within = |kind: Beside, what: &str| {
         let found = median(&of(rounds, kind, |round| delivered(round, 0.99)));
         let objective = format!("beside {what}, p99 within the noise ({})", amount::micros(noise));
-        Judged { objective, found: amount::micros(found), met: found <= noise }
+        Judged { objective, found: amount::micros(found), met: found <= noise, counted: false }
     };
     let fates = |kind: Beside| {
         rounds
@@ -102,10 +102,8 @@ fn objectives(rounds: &[Round], calm: &[f64]) -> Vec<Judged> {
     let ended = stalled.iter().filter(|fate| fate.closed.is_some()).count();
     let served = trickle.iter().filter(|fate| fate.closed.is_none()).count();
     let whole = stalled.iter().chain(&trickle).filter(|fate| fate.whole).count();
-    let all = |objective: &str, found: usize, of: usize| Judged {
-        objective: objective.to_owned(),
-        found: format!("{found} of {of}"),
-        met: found == of,
+    let all = |objective: &str, found: usize, of: usize| {
+        Judged::count(objective, format!("{found} of {of}"), found == of)
     };
     let waiting = highest(&rounds.iter().map(|round| round.waiting).collect::<Vec<_>>());
     vec![
@@ -115,6 +113,7 @@ fn objectives(rounds: &[Round], calm: &[f64]) -> Vec<Judged> {
             objective: format!("what waits is within the outbox' bound ({})", amount::bytes(BOUND)),
             found: amount::bytes(waiting),
             met: waiting <= BOUND,
+            counted: true,
         },
         all("a stalled reader is ended", ended, stalled.len()),
         all("a reader of 10 KB/s is not", served, trickle.len()),
