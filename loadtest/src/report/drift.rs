@@ -55,7 +55,7 @@ fn bars(drift: &Drift) -> String {
 
 /// What a bar holds: `-20…-10 ms`.
 pub(super) fn label(drift: &Drift, bar: usize) -> String {
-    let (from, to) = (drift.from_ms(bar), drift.from_ms(bar + 1));
+    let (from, to) = (drift.begins_ms(bar), drift.begins_ms(bar + 1));
     match bar {
         0 => format!("below {to} ms"),
         bar if bar + 1 == drift.bins.len() => format!("above {from} ms"),

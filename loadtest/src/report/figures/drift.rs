@@ -48,7 +48,7 @@ impl Drift {
     }
 
     /// Where a bar begins, in milliseconds; the first and the last have no end.
-    pub(crate) fn from_ms(&self, bar: usize) -> f64 {
+    pub(crate) fn begins_ms(&self, bar: usize) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a few bars")]
         let bars = bar as f64 - self.bins.len() as f64 / 2.0;
         bars * f64::from(self.bin_us) / 1000.0
@@ -85,7 +85,7 @@ mod tests {
         let drift = Drift::of(&drifts).expect("some");
         assert_eq!((drift.count, drift.p50_us, drift.p99_us, drift.max_us), (100, 49_000, 98_000, 99_000));
         assert_eq!((drift.bins.iter().sum::<u64>(), drift.bins[SIDE], drift.bins[SIDE - 1]), (100, 5, 5));
-        assert_eq!((drift.from_ms(SIDE), drift.from_ms(0)), (0.0, -200.0));
+        assert_eq!((drift.begins_ms(SIDE), drift.begins_ms(0)), (0.0, -200.0));
         let far = Drift::of(&[-5e9, 900.0]).expect("some");
         assert_eq!((far.bins[0], far.bins[2 * SIDE - 1], far.max_us), (1, 1, 3_600_000_000));
     }

@@ -42,9 +42,9 @@ fn draw(page: &mut Markup, drift: &Drift, bar: usize) {
         let share = amount::share(count as f64 / drift.count as f64);
         page.leaf("title", &[], &format!("{}: {share}", drift::label(drift, bar)));
     });
-    if bar % NAMED == 0 && bar > 0 {
+    if bar.is_multiple_of(NAMED) && bar > 0 {
         let (x, y) = (unit(bar as f64 * each), unit(HEIGHT - 6.0));
-        let name = format!("{} ms", drift.from_ms(bar));
+        let name = format!("{} ms", drift.begins_ms(bar));
         page.leaf("text", &[("class", "x"), ("x", &x), ("y", &y)], &name);
     }
 }

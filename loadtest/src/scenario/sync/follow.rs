@@ -343,7 +343,6 @@ impl Follow {
         self.act(around);
     }
 
-    #[expect(clippy::float_cmp, reason = "rates are in thousandths, and the same one is the same")]
     fn set_rate(&mut self, around: &mut Around<'_>, rate: f64) {
         if self.rate != Some(rate) {
             self.rate = Some(rate);
