@@ -18,7 +18,7 @@ use crate::histogram::{Times, Window};
 use crate::report::figures::{Cost, Counts, Figures, Latencies, Latency, Own, PhaseSpan, Sample, Step, Unit};
 
 /// Connections from which on memory for each is told: of fewer it is mostly what the process takes at a time.
-const ENOUGH: u64 = 500;
+pub(crate) const ENOUGH: u64 = 500;
 
 /// All of one scene.
 #[derive(Debug)]
