@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 pub(crate) type Micros = u64;
 
 /// Longest `text` of a chat message that the gateway takes.
-const CHAT_MAX: usize = 2000;
+pub(crate) const CHAT_MAX: usize = 2000;
+/// Longest stamp: the run, the sender, the number and the time, each with a blank after it.
+pub(crate) const STAMP_MAX: usize = 9 + 11 + 21 + 21;
 
 /// A frame of the gateway, as far as it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(crate) enum Frame<'t> {
         seq: u64,
         /// What it says, if this run said it.
         said: Option<Said>,
+        /// Bytes of its body, if this run said it and nothing stands after it.
+        body: Option<usize>,
     },
     /// A signal or a note that this run said: never in the log.
     Passing(Said),
@@ -138,8 +142,12 @@ pub(crate) fn read(text: &[u8], run: u32) -> Frame<'_> {
     let (kind, rest) = (&rest[..end], &rest[end + 1..]);
     if let Some(rest) = rest.strip_prefix(b",\"seq\":") {
         let Some((seq, rest)) = number(rest) else { return Frame::Other };
-        let said = matches!(kind, b"event" | b"chat").then(|| entry(kind, rest, run)).flatten();
-        return Frame::Entry { seq, said };
+        let found = matches!(kind, b"event" | b"chat").then(|| entry(kind, rest, run)).flatten();
+        return Frame::Entry {
+            seq,
+            said: found.map(|(said, _)| said),
+            body: found.and_then(|(_, body)| body),
+        };
     }
     match kind {
         b"ack" => ack(rest).unwrap_or(Frame::Other),
@@ -165,12 +173,11 @@ fn ack(rest: &[u8]) -> Option<Frame<'static>> {
 
 /// The rest of an entry after its number: `,"ts":…,"from":"…","n":7,"data":{"topic":"load","body":"…` in this order, which costs no
 /// search; in any other it is searched for.
-fn entry(kind: &[u8], rest: &[u8], run: u32) -> Option<Said> {
+fn entry(kind: &[u8], rest: &[u8], run: u32) -> Option<(Said, Option<usize>)> {
     let field: &[u8] = if kind == b"event" { b"\"body\":\"" } else { b"\"text\":\"" };
-    match in_order(kind, rest) {
-        Some(body) => stamp(body, run),
-        None => stamp_after(rest, field, run),
-    }
+    let body = in_order(kind, rest).or_else(|| after(rest, field))?;
+    // The body is the last of a frame, so its length costs no search.
+    Some((stamp(body, run)?, body.strip_suffix(b"\"}}").map(<[u8]>::len)))
 }
 
 fn in_order<'t>(kind: &[u8], rest: &'t [u8]) -> Option<&'t [u8]> {
@@ -249,9 +256,13 @@ mod tests {
             let sent = said(verb);
             let data = sent.split(r#""n":41,"#).nth(1).expect("data");
             let entry = format!(r#"{{"type":"{kind}","seq":77,"ts":1,"from":"{FROM}","n":41,{data}"#);
-            let told = Frame::Entry { seq: 77, said: Some(SAID) };
+            let told = Frame::Entry { seq: 77, said: Some(SAID), body: Some(128) };
             assert_eq!(read(entry.as_bytes(), 0xab), told);
-            assert_eq!(read(entry.as_bytes(), 0xac), Frame::Entry { seq: 77, said: None }, "another run's");
+            assert_eq!(
+                read(entry.as_bytes(), 0xac),
+                Frame::Entry { seq: 77, said: None, body: None },
+                "another run's"
+            );
             let other = format!(r#"{{"type":"{kind}","seq":77,"new":true,"from":"{FROM}","n":41,{data}"#);
             assert_eq!(read(other.as_bytes(), 0xab), told, "in another order");
         }
@@ -293,7 +304,7 @@ mod tests {
         let read = |text: &'static str| read(text.as_bytes(), 1);
         assert_eq!(
             read(r#"{"type":"participant.joined","seq":3,"ts":1,"data":{}}"#),
-            Frame::Entry { seq: 3, said: None }
+            Frame::Entry { seq: 3, said: None, body: None }
         );
         assert_eq!(
             read(r#"{"type":"ack","n":9,"data":{"epoch":"x","seq":12}}"#),

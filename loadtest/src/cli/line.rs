@@ -30,6 +30,7 @@ impl CommandLine {
             profile::expand(args).map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
         let cli = Cli::try_parse_from(expanded)?;
         unless_for_nothing(&cli)?;
+        of_parts_it_has(&cli)?;
         let mut words: Vec<String> = args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         if let Some(program) = words.first_mut() {
             // Where it lies is this machine's business.
@@ -48,6 +49,23 @@ fn unless_for_nothing(cli: &Cli) -> Result<(), clap::Error> {
     }
     let says = "--slo, --out and --json are for scenarios that make a report";
     Err(Cli::command().error(ErrorKind::ArgumentConflict, says))
+}
+
+/// An objective about a part that the scenario does not have could only be missed, after the run.
+fn of_parts_it_has(cli: &Cli) -> Result<(), clap::Error> {
+    let has = |part: &str| match cli.scenario.asked() {
+        Asked::Load(kind, _) => kind.parts().contains(&part),
+        // Rounds have names of their own.
+        _ => true,
+    };
+    let Some(wrong) = cli.report.slo.iter().find(|objective| objective.part().is_some_and(|part| !has(part)))
+    else {
+        return Ok(());
+    };
+    let part = wrong.part().unwrap_or_default();
+    let says =
+        format!("--slo {wrong}: this scenario has no part `{part}`; leave it out, or run one that has");
+    Err(Cli::command().error(ErrorKind::ValueValidation, says))
 }
 
 #[cfg(test)]
@@ -82,12 +100,20 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_those_of_the_scenario() {
+        assert!(asked(&["smoke", "--slo", "fanout.deliver.p99<50ms", "recover.missing==0"]).is_ok());
+        assert!(asked(&["smoke", "--slo", "storm.deliver.p99<50ms"]).is_err());
+        assert!(asked(&["slow", "--slo", "round01_nobody.deliver.p99<50ms"]).is_ok());
+    }
+
+    #[test]
     fn mistakes_end_with_2_and_say_what_to_write() {
         for (words, says) in [
             (&["fanout", "--slo", "deliver.p99<50"][..], "give it us, ms, s or m"),
             (&["fanout", "--profile", "none"], "there is no profile `none`"),
             (&["--profile", "fanout", "--connections", "0"], "--connections"),
             (&["compare", "a.json"], "B.json"),
+            (&["fanout", "--slo", "fanout.deliver.p99<50ms"], "has no part `fanout`"),
             (&["floor", "--slo", "missing==0"], "are for scenarios that make a report"),
             (&["compare", "a.json", "b.json", "--out", "there"], "are for scenarios that make a report"),
             (&[], "Usage"),

@@ -193,7 +193,8 @@ fn hear(
         match kind {
             Kind::Text => {
                 let frame = message::read(payload, hall.clock.run);
-                if let Frame::Entry { seq, said } = frame {
+                if let Frame::Entry { seq, said, body } = frame {
+                    received.looked_at(&who.room, seq, said, body);
                     let rowed = said.map(|said| (who.room.slot(said.sender), said));
                     let taken = received.entry(seq, rowed);
                     if let Some(said) = said {

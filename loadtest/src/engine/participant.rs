@@ -48,8 +48,12 @@ pub(crate) struct Received {
     /// The entry with which they will have caught up.
     goal: u64,
     cut: Option<Micros>,
-    /// Messages of nobody who speaks in their room.
+    /// Messages of nobody who speaks in their room, or with a body that nobody said.
     strangers: u64,
+    /// Entries where others of the room have another one.
+    misplaced: u64,
+    /// Of `epoch`, enough to tell it from the one before.
+    branch: u8,
     /// `reset` frames, and welcomes that did not go on from where they were.
     resets: u64,
     /// Messages that are no entries, and how many of them are signals.
@@ -134,6 +138,8 @@ impl Received {
             goal: 0,
             cut: None,
             strangers: 0,
+            misplaced: 0,
+            branch: 0,
             resets: 0,
             passing: 0,
             present: false,
@@ -174,6 +180,7 @@ impl Received {
     pub(crate) fn belongs_to(&mut self, epoch: &[u8]) {
         if let Ok(epoch) = epoch.try_into() {
             self.epoch = epoch;
+            self.branch = self.epoch.iter().fold(0, |branch: u8, byte| branch.rotate_left(3) ^ byte);
         }
     }
 
@@ -185,6 +192,12 @@ impl Received {
         for row in self.rows.iter_mut().flatten() {
             row.leap(u64::MAX);
         }
+    }
+
+    /// What an entry says is compared with what others got there, and its body with what is said in the room.
+    pub(crate) fn looked_at(&mut self, room: &Room, seq: u64, said: Option<Said>, body: Option<usize>) {
+        self.misplaced += u64::from(!room.agrees(self.branch, seq, said));
+        self.strangers += u64::from(body.is_some_and(|body| !room.fits(body)));
     }
 
     /// An entry came, said by the sender of this row if it is one of this run's; `None` within: a sender that has no row here.
@@ -235,7 +248,8 @@ impl Received {
         by_log.add(&self.seq, owed(&self.seq, head));
         // Entries nobody of this run wrote, such as somebody's coming, may be beyond what was acknowledged.
         by_log.phantom = 0;
-        Faults { resets: self.resets, ..by_log.or_worse(by_author) }
+        let worse = by_log.or_worse(by_author);
+        Faults { resets: self.resets, reordered: worse.reordered + self.misplaced, ..worse }
     }
 
     /// Whether a message of the sender of this row came, or is from before they were there.
@@ -296,6 +310,25 @@ mod tests {
         received.entry(3, said(2));
         assert_eq!(received.faults(3, [(1, 1)].into_iter()).phantom, 2);
         assert_eq!(received.faults(3, [(1, 2)].into_iter()).phantom, 1, "said, and not acknowledged yet");
+    }
+
+    #[test]
+    fn an_order_of_ones_own_is_a_fault_and_so_is_a_body_nobody_said() {
+        let room = Room::new("id".to_owned(), 0, 2).with_bodies_of(128);
+        let (mut one, mut other) = (Received::new(), Received::new());
+        let said = |sender| Said { sender, n: 1, meant: 0 };
+        for (receiver, senders) in [(&mut one, [0, 1]), (&mut other, [1, 0])] {
+            receiver.welcomed(here(0, false), true);
+            for (seq, sender) in (1..).zip(senders) {
+                receiver.looked_at(&room, seq, Some(said(sender)), Some(128));
+                receiver.entry(seq, Some((room.slot(sender), said(sender))));
+            }
+        }
+        let rows = || [(1, 1), (1, 1)].into_iter();
+        assert_eq!(one.faults(2, rows()), Faults::default());
+        assert_eq!(other.faults(2, rows()), Faults { reordered: 2, ..Faults::default() });
+        one.looked_at(&room, 2, Some(said(1)), Some(127));
+        assert_eq!(one.faults(2, rows()), Faults { phantom: 1, ..Faults::default() });
     }
 
     #[test]

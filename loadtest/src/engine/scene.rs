@@ -163,7 +163,7 @@ impl Scene {
         self.mint = self.stage.target.mint(host)?.map(Arc::new);
         for (number, host) in (0u32..).zip(&hosts) {
             let room = Room::new(host.session.clone(), number * plan.speakers, plan.speakers);
-            self.rooms.push(Arc::new(room));
+            self.rooms.push(Arc::new(room.with_bodies_of(self.knobs.payload as usize)));
         }
         let rooms = hosts.len();
         let tickets = self.tickets(&hosts, plan.people as usize).await?;

@@ -17,6 +17,9 @@ use crate::accounting::Faults;
 use crate::histogram::{Times, Window};
 use crate::report::figures::{Cost, Counts, Figures, Latencies, Latency, Own, PhaseSpan, Sample, Step, Unit};
 
+/// Connections from which on memory for each is told: of fewer it is mostly what the process takes at a time.
+pub(crate) const ENOUGH: u64 = 500;
+
 /// All of one scene.
 #[derive(Debug)]
 pub(crate) struct Sums {
@@ -213,7 +216,7 @@ fn seconds(from: &Mark, to: &Mark) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "bytes and connections are far below 2^52")]
 fn per_connection(marks: &Marks) -> Option<f64> {
     let (empty, full) = (marks.empty.as_ref()?.load.resident?, marks.full.as_ref()?.load.resident?);
-    (marks.connected > 0).then(|| (full as f64 - empty as f64) / marks.connected as f64)
+    (marks.connected >= ENOUGH).then(|| (full as f64 - empty as f64) / marks.connected as f64)
 }
 
 /// Up to the end of the drain, so that what was still on its way at the end of the phase is paid for and counted.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::figures::{Figures, Run, SCHEMA};
+use super::figures::{Figures, Outcome, Run, SCHEMA};
 use super::known::{Better, Figure, KINDS, KNOWN};
 use super::objective::show;
 use super::table::Table;
@@ -49,14 +49,26 @@ pub(crate) fn text(one: &Run, other: &Run) -> String {
     }
     out.push('\n');
     let mut table = Table::new(["figure", "A", "B", "B / A", ""]);
-    compare((one, &one.total), (other, &other.total), "", &mut table);
+    let judged = comparable(one, other);
+    compare((one, &one.total), (other, &other.total), ("", judged), &mut table);
     for part in &one.parts {
         if let Some(same) = other.parts.iter().find(|same| same.name == part.name) {
-            compare((one, &part.figures), (other, &same.figures), &format!("{}.", part.name), &mut table);
+            let prefix = format!("{}.", part.name);
+            compare((one, &part.figures), (other, &same.figures), (&prefix, judged), &mut table);
         }
     }
     let _ = write!(out, "{table}");
     out
+}
+
+/// Whether one may be called better: both measured the gateway, with the same scenario.
+fn comparable(one: &Run, other: &Run) -> bool {
+    let says = |run: &Run| !matches!(run.verdict.outcome, Outcome::Void | Outcome::Interrupted);
+    one.scenario == other.scenario
+        && says(one)
+        && says(other)
+        && one.verdict.void.is_empty()
+        && other.verdict.void.is_empty()
 }
 
 /// What makes the two incomparable, or less comparable than they look.
@@ -107,8 +119,13 @@ fn different(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<
         .collect()
 }
 
-/// Adds the figures both have; those that are zero in both say nothing.
-fn compare(one: (&Run, &Figures), other: (&Run, &Figures), prefix: &str, table: &mut Table) {
+/// Adds the figures both have, in words too if they may be judged; those that are zero in both say nothing.
+fn compare(
+    one: (&Run, &Figures),
+    other: (&Run, &Figures),
+    (prefix, judged): (&str, bool),
+    table: &mut Table,
+) {
     let times = KINDS.iter().flat_map(|(kind, _)| TIMES.iter().map(move |which| format!("{kind}.{which}")));
     let own = one.0.own.iter().filter(|_| prefix.is_empty()).map(|own| format!("own.{}", own.name));
     for name in KNOWN.iter().map(|known| known.name.to_owned()).chain(times).chain(own) {
@@ -128,7 +145,7 @@ fn compare(one: (&Run, &Figures), other: (&Run, &Figures), prefix: &str, table: 
                 show(a, unit),
                 show(b, unit),
                 ratio(a, b),
-                word(a, b, better).to_owned(),
+                if judged { word(a, b, better) } else { "" }.to_owned(),
             ]);
         }
     }
@@ -186,6 +203,19 @@ mod tests {
             "fanout.server.cpu 0.42 cores 0.84 cores 2.00 × worse",
         ] {
             assert!(rows.contains(&row.to_owned()), "no `{row}` in {rows:#?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_called_better_than_a_void_run_or_another_scenario() {
+        let changes: [fn(&mut Run); 2] =
+            [|run| run.verdict.outcome = Outcome::Void, |run| "rooms".clone_into(&mut run.scenario)];
+        for change in changes {
+            let (one, mut other) = (sample::run(), sample::run());
+            other.total.latency.deliver.as_mut().expect("measured").p99_us = 6800;
+            change(&mut other);
+            let rows = rows(&one, &other);
+            assert!(rows.contains(&"deliver.p99 3.40 ms 6.80 ms 2.00 ×".to_owned()), "{rows:#?}");
         }
     }
 

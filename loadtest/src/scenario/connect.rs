@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::cli::load::Knobs;
 use crate::engine::crowd::{Arrival, arrive};
 use crate::engine::scene::{Plan, Scene, Stage};
+use crate::engine::sums::ENOUGH;
 use crate::report::figures::{Judged, Own, Step, Unit};
 use crate::report::progress::{Extent, Phase};
 
@@ -68,7 +69,7 @@ async fn step(scene: &mut Scene, knobs: &Knobs, number: u32) -> Step {
         connections,
         connects_per_s: Some(welcomed as f64 / took.as_secs_f64().max(1e-3)),
         server_rss_bytes: full,
-        rss_per_connection_bytes: empty.zip(full).map(each),
+        rss_per_connection_bytes: empty.zip(full).filter(|_| connections >= ENOUGH).map(each),
         ..Step::default()
     }
 }

@@ -63,6 +63,14 @@ impl Kind {
         }
     }
 
+    /// The parts that a report of it has, by name.
+    pub(crate) fn parts(self) -> Vec<&'static str> {
+        match self {
+            Self::Smoke => smoke::PARTS.iter().map(|part| part.name()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Its own knobs.
     pub(crate) fn knobs(self) -> Knobs {
         let seconds = Duration::from_secs;

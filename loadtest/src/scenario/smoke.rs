@@ -8,7 +8,7 @@ use crate::report::figures::{Judged, Own, Part};
 use super::{Kind, Outcome, change, flow};
 
 /// What it consists of.
-const PARTS: [Kind; 3] = [Kind::Fanout, Kind::Rooms, Kind::Recover];
+pub(super) const PARTS: [Kind; 3] = [Kind::Fanout, Kind::Rooms, Kind::Recover];
 
 /// Runs it.
 pub(super) async fn play(stage: &Stage, knobs: &Knobs) -> anyhow::Result<Outcome> {

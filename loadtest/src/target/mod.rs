@@ -10,10 +10,11 @@ pub(crate) mod redis;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::lookup_host;
+use tokio::time::Instant;
 
 use crate::api::{Api, Ticket};
 use crate::cli::target::TargetOptions;

@@ -93,6 +93,11 @@ impl Objective {
         self.part == other.part && self.name == other.name
     }
 
+    /// The part of a run it is about, if it is not about all of it.
+    pub(crate) fn part(&self) -> Option<&str> {
+        self.part.as_deref()
+    }
+
     /// Whether it asks for what is counted exactly, and so holds or not however the generator fared: all counts but those of its own doing.
     fn is_counted(&self, run: &Run) -> bool {
         let unit = match &self.figure {

@@ -322,7 +322,7 @@ impl Life {
     fn count(&mut self, now: Ms, payload: &[u8]) {
         let mut received = lock(&self.who.received);
         match message::read(payload, self.shared.run) {
-            Frame::Entry { seq, said } => {
+            Frame::Entry { seq, said, .. } => {
                 received.entry(seq, said.map(|said| (self.shared.room.slot(said.sender), said)));
             }
             Frame::Ack { n, seq } => {
