@@ -115,7 +115,8 @@ export class Connection {
    * @returns {boolean} whether there is a live connection that took it
    */
   send(frame) {
-    if (this.state !== 'live') return false;
+    // Past OPEN (1) a socket takes nothing: what it was given would be lost, and the console would say so.
+    if (this.state !== 'live' || this.#socket.readyState > 1) return false;
     this.#socket.send(JSON.stringify(frame));
     return true;
   }
