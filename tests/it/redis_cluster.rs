@@ -144,13 +144,14 @@ async fn a_primary_dies_and_only_its_sessions_notice() {
     hit.say(1).await;
     assert_ne!(cluster.owner_of(slot).await, 0);
     let head = hit.say(3).await;
+    // Each node finds the new primary by itself, and refuses newcomers of its slots until then.
+    for node in &nodes {
+        node.wait_ready().await;
+    }
     hit.assert_whole(&nodes[1], head).await;
     assert_eq!(cluster.servers[PRIMARIES].cli(&["HGET", &key, "q"]).await, head.to_string());
     let head = spared.say(1).await;
     spared.assert_whole(&nodes[1], head).await;
-    for node in &nodes {
-        node.wait_ready().await;
-    }
     // The old primary comes back as a replica, and nobody writes to it.
     cluster.servers[0].restart().await;
     wait::until("the old primary to follow", || async {

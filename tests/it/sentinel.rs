@@ -34,6 +34,11 @@ async fn a_planned_failover_loses_nothing_and_resets_nobody() {
         say(&mut a, n, &format!("said {n}")).await;
     }
     let primary = sentinels.fail_over(0).await;
+    // A node is as ready before it has heard of the new primary as after: both have left the old one when nobody listens there.
+    wait::until("nobody to listen to the old primary", || async {
+        (listened_to(&sentinels).await == [primary]).then_some(())
+    })
+    .await;
     node.wait_ready().await;
     other.wait_ready().await;
     for n in 6..=10 {
