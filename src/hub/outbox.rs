@@ -10,16 +10,17 @@
 //! the pull, so a listener never holds more than its bound and one run.
 
 mod outcome;
+mod writing;
 
 pub use outcome::{Closing, Delivery, Todo};
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -339,44 +340,6 @@ impl Outbox {
         self.sink.writable().await
     }
 
-    /// Writes what waits, as far as it goes; the number of bytes that went.
-    ///
-    /// # Errors
-    /// The peer is gone.
-    pub fn drain(&self) -> io::Result<usize> {
-        let mut state = self.lock();
-        let mut written = 0;
-        while let Some(front) = state.queue.front_mut() {
-            let count = self.sink.try_write(front)?;
-            if count == 0 {
-                break;
-            }
-            written += count;
-            front.advance(count);
-            if front.is_empty() {
-                state.queue.pop_front();
-            }
-        }
-        state.queued_bytes -= written;
-        if state.queue.is_empty() {
-            state.queued_since = None;
-        }
-        self.wrote(written);
-        self.terms.held.fetch_sub(written, Ordering::Relaxed);
-        self.weigh(-gauge(written));
-        Ok(written)
-    }
-
-    /// Waits until everything queued is written; `false`: the peer is gone.
-    pub async fn flush(&self) -> bool {
-        while self.todo().queued {
-            if self.writable().await.and_then(|()| self.drain()).is_err() {
-                return false;
-            }
-        }
-        true
-    }
-
     /// The answers owed to this listener's publishes.
     #[must_use]
     pub fn debts(&self) -> &Debts {
@@ -432,72 +395,16 @@ impl Outbox {
         }
     }
 
-    fn is_full(&self, state: &State, more: usize) -> bool {
-        !state.queue.is_empty()
-            && (state.queue.len() >= self.terms.frames || state.queued_bytes + more > self.terms.bytes)
-    }
-
-    fn wrote(&self, bytes: usize) {
-        self.terms.metrics.sockets.sent_bytes.increment(bytes as u64);
-    }
-
-    /// Keeps the gauge of all that waits; a listener that holds nothing never comes here.
-    fn weigh(&self, bytes: f64) {
-        if bytes != 0.0 {
-            self.terms.metrics.fan_out.outbox_bytes.increment(bytes);
-        }
-    }
-
-    fn put_locked(&self, state: &mut State, bytes: &Bytes) {
-        self.wrote(self.push_locked(state, bytes));
-    }
-
-    /// Writes what goes at once and keeps the rest; how many bytes went.
-    fn push_locked(&self, state: &mut State, bytes: &Bytes) -> usize {
-        if state.sealed {
-            return 0;
-        }
-        let mut written = 0;
-        if state.queue.is_empty() {
-            match self.sink.try_write(bytes) {
-                Ok(count) if count == bytes.len() => return count,
-                Ok(count) => written = count,
-                Err(_) => {
-                    state.closing.get_or_insert(Closing::PeerLost);
-                    self.wake.notify_one();
-                    return 0;
-                }
-            }
-            self.wake.notify_one();
-        }
-        self.keep(state, bytes.slice(written..));
-        written
-    }
-
-    fn keep(&self, state: &mut State, rest: Bytes) {
-        state.queued_since.get_or_insert_with(Instant::now);
-        state.queued_bytes += rest.len();
-        self.terms.held.fetch_add(rest.len(), Ordering::Relaxed);
-        self.weigh(gauge(rest.len()));
-        state.queue.push_back(rest);
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
-fn gauge(bytes: usize) -> f64 {
-    bytes as f64
 }
 
 impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let (left, lagging) = (state.queued_bytes, state.lagging);
-        self.terms.held.fetch_sub(left, Ordering::Relaxed);
-        self.weigh(-gauge(left));
+        self.unburden(left);
         if lagging {
             self.terms.metrics.sockets.behind.decrement(1.0);
         }
