@@ -207,6 +207,20 @@ async fn a_blink_of_the_link_delays_acks_and_refuses_none() {
 }
 
 #[tokio::test]
+async fn a_blink_of_the_link_refuses_no_reader_and_no_newcomer() {
+    let scene = Scene::set().await;
+    let (node, party) = (&scene.cluster.nodes[0], &scene.party);
+    scene.proxy().cut();
+    node.wait_log("redis cannot be used").await;
+    // Two seconds of this would be an outage, in which everybody is refused at once.
+    let healed = async { scene.proxy().heal() };
+    let ((), log, (newcomer, _)) =
+        tokio::join!(healed, party.log(node), party.connect(node, &party.guest()).welcomed());
+    assert!(!log.is_empty(), "who was here before is in the log");
+    newcomer.close().await;
+}
+
+#[tokio::test]
 async fn a_subscriber_that_dies_alone_leaves_no_silent_gap() {
     let mut scene = Scene::set().await;
     // One after another, so that some are said while nobody listens.
