@@ -353,6 +353,8 @@ async fn a_subscriber_killed_for_its_output_buffer_reads_what_it_missed() {
     };
     let mut scene = Scene::on(RedisServer::start_with(options).await).await;
     scene.proxy().pause(Direction::Down, true);
+    // Awake, it would give the connection up by itself where Redis takes its time.
+    scene.cluster.nodes[0].freeze();
     let body = "x".repeat(50_000);
     for n in 1..=MESSAGES {
         let data = json!({"topic": "large", "body": body});
@@ -367,6 +369,7 @@ async fn a_subscriber_killed_for_its_output_buffer_reads_what_it_missed() {
     })
     .await;
     scene.proxy().heal();
+    scene.cluster.nodes[0].thaw();
     scene.cluster.nodes[0].wait_ready().await;
     let end = seq(&say(&mut scene.near, 1, "near 1").await["data"]);
     scene.assert_whole(end).await;
