@@ -18,6 +18,7 @@ use crate::backend::memory::{MemorySettings, memory};
 use crate::backend::redis::{self, Condition, RedisSettings, Surroundings};
 use crate::backend::{Backend, Durability};
 use crate::config::Config;
+use crate::config::build::{REVISION, VERSION};
 use crate::config::limits::OnOutage;
 use crate::config::redis::{Durability as Asked, RedisHost, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
@@ -114,8 +115,7 @@ pub(super) fn build(
 
 pub(super) fn build_of(config: &Config) -> Build {
     let backend = if config.redis.target.is_some() { BackendKind::Redis } else { BackendKind::Memory };
-    let revision = option_env!("WATCHPARTY_REVISION").unwrap_or("unknown");
-    Build { version: env!("CARGO_PKG_VERSION"), revision, backend }
+    Build { version: VERSION, revision: REVISION, backend }
 }
 
 fn backend(
