@@ -71,6 +71,17 @@ impl Kind {
         }
     }
 
+    /// Whether it does not read an option, so that giving it would change nothing.
+    pub(crate) fn ignores(self, option: &str) -> bool {
+        match option {
+            "steps" => self != Self::Connect,
+            "turnover" => !matches!(self, Self::Churn | Self::Recover | Self::Soak | Self::Smoke),
+            // Nobody says anything in it.
+            "rate" | "payload" | "warm-up" => self == Self::Connect,
+            _ => false,
+        }
+    }
+
     /// Its own knobs.
     pub(crate) fn knobs(self) -> Knobs {
         let seconds = Duration::from_secs;

@@ -104,6 +104,15 @@ pub(crate) fn objectives(options: &SyncOptions) -> &'static [&'static str] {
     if kills(options) { OBJECTIVES_KILLED } else { OBJECTIVES }
 }
 
+/// The parts of a report with rounds of so many people, by name.
+pub(crate) fn parts(players: &[u32]) -> Vec<String> {
+    players.iter().map(|people| part(*people as usize)).collect()
+}
+
+fn part(people: usize) -> String {
+    format!("players{people}")
+}
+
 fn kills(options: &SyncOptions) -> bool {
     options.target.nodes > 1
 }

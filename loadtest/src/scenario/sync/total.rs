@@ -71,7 +71,7 @@ impl Total {
     /// One more.
     pub(super) fn add(&mut self, ended: Ended, run: &mut Run) {
         let Ended { people, found, marks, seconds } = ended;
-        let name = format!("players{people}");
+        let name = super::part(people);
         let figures = figures(&found.drifts, &marks, (self.seconds, seconds));
         if let Some(drift) = &figures.drift {
             run.own.extend(of_drift(&format!("{name}."), &format!("{people} players: "), drift));
