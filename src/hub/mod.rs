@@ -23,6 +23,7 @@ pub mod debts;
 mod listeners;
 pub mod noted;
 pub mod outbox;
+mod receivers;
 pub mod ring;
 mod room;
 pub mod run;
