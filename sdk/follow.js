@@ -6,45 +6,14 @@ import { Drift } from './drift.js';
 import { Emitter } from './emitter.js';
 import { positionOf } from './line.js';
 import { PartyError } from './ring.js';
+import {
+  BUFFER_MS, COMMAND_MS, DECIDE_MS, EARLY_MS, ECHO_MS, EXACT_MS, EXACT_TRIES, FAR_MS, FRAMES_MS, GESTURE_MS, KEPT, LATE_MS,
+  OWN_MS, POLL_MS, READY_EVERY_MS, REPORT_FAR_MS, REPORT_MS, SEEK_LOST_MS, START_GAIN, START_MAX_MS, START_MS, STILL_MS, TICK_MS,
+} from './times.js';
 
 /** @import { Party } from './party.js' */
 /** @import { Player, PlayerEvent } from './player.js' */
 /** @import { Playback, PlayerStatus } from './frames.js' */
-
-const TICK_MS = 50;
-const POLL_MS = 100;
-const DECIDE_MS = 250;
-/** Frames are believed while they come; a hidden tab shows none. */
-const FRAMES_MS = 250;
-/** A player that stands is put exactly where the film stands, if it is farther off; so often, as some only know keyframes. */
-const EXACT_MS = 20;
-const EXACT_TRIES = 3;
-/** What a player has to have loaded to be ready. */
-const BUFFER_MS = 2_000;
-const READY_EVERY_MS = 1_000;
-/** After a start or a seek nothing is judged for so long, or until the player says `playing`. */
-const STILL_MS = 1_000;
-/** A seek that says nothing for so long is over. */
-const SEEK_LOST_MS = 5_000;
-/** From `play()` to the first moving frame, until it was measured; and the part of each new measurement that counts. */
-const START_MS = 40;
-const START_GAIN = 0.5;
-const START_MAX_MS = 500;
-/** A start that would be later is sought ahead of the film again; one that would be farther off too. */
-const LATE_MS = 100;
-const EARLY_MS = 1_000;
-/** How old a gesture may be, and how long an effect of our own may take to be told. */
-const GESTURE_MS = 1_000;
-const ECHO_MS = 2_000;
-/** How long a player waits, as its owner left it, for their own command to come back. */
-const OWN_MS = 2_000;
-/** Reports come more often while the player is so far off. */
-const REPORT_MS = 5_000;
-const REPORT_FAR_MS = 1_000;
-const FAR_MS = 100;
-/** Drift as it is told: five minutes of decisions, without the three seconds after a command. */
-const KEPT = 1_200;
-const COMMAND_MS = 3_000;
 
 /**
  * - `status`: how the player fares; `blocked`: the browser wants a gesture before it plays (`syncNow` from a click);
