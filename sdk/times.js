@@ -1,8 +1,20 @@
-// The times and bounds that the clock and the follower go by (PLAYBACK, sections 3 to 5), and nothing that runs. In a module that imports
-// nothing, as minifiers put such numbers where they are used.
+// The times and bounds that the connection, the clock and the follower go by, and nothing that runs. In a module that imports nothing:
+// there a minifier knows that no number is read before it is there, and puts it where it is used.
+
+// The connection.
+
+/** Clock pings make the server speak each 5 s: three of them missed, and nobody is there. */
+export const SILENCE_MS = 15_000;
+/** A connection that held so long was no flap: the next loss starts with short waits again. */
+export const STEADY_MS = 10_000;
+/** A socket that was opened longer ago than this, before the network came back, is not waited for. */
+export const STUCK_MS = 1_000;
+/** How long `leave` waits for the server to close. */
+export const LEAVE_MS = 2_000;
 
 // The clock.
 
+/** Samples that count: so new, so many. */
 export const WINDOW_MS = 60_000;
 export const WINDOW = 24;
 /** Enough to know the quickest way. */
@@ -28,7 +40,9 @@ export const POLL_MS = 100;
 export const DECIDE_MS = 250;
 /** Frames are believed while they come; a hidden tab shows none. */
 export const FRAMES_MS = 250;
-/** A player that stands is put exactly where the film stands, if it is farther off; so often, as some only know keyframes. */
+/** A player that stands is put exactly where the film stands, which is a whole millisecond: who paused is left alone, everybody else shows the same frame. */
+export const WHOLE_MS = 1;
+/** It is put there again while it is farther off than this; so often, as some only know keyframes. */
 export const EXACT_MS = 20;
 export const EXACT_TRIES = 3;
 /** What a player has to have loaded to be ready. */
