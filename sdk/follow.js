@@ -9,6 +9,7 @@ import { PartyError } from './ring.js';
 import {
   BUFFER_MS, COMMAND_MS, DECIDE_MS, EARLY_MS, ECHO_MS, EXACT_MS, EXACT_TRIES, FAR_MS, FRAMES_MS, GESTURE_MS, KEPT, LATE_MS,
   OWN_MS, POLL_MS, READY_EVERY_MS, REPORT_FAR_MS, REPORT_MS, SEEK_LOST_MS, START_GAIN, START_MAX_MS, START_MS, STILL_MS, TICK_MS,
+  WHOLE_MS,
 } from './times.js';
 
 /** @import { Party } from './party.js' */
@@ -42,7 +43,7 @@ export class Sync extends Emitter {
   #rate = NaN;
   #startMs = START_MS;
   #learn = false;
-  /** @type {{ at: number } | null} */
+  /** Since when: `performance.now()`, which is 0 for nobody. @type {number | null} */
   #seeking = null;
   #seeks = 0;
   #tries = 0;
@@ -154,7 +155,7 @@ export class Sync extends Emitter {
     this.#changed = this.#world.now();
     this.#tries = 0;
     this.#told = -Infinity;
-    this.#control.forgive();
+    this.#control.forgive(this.#player.paused() || this.#state?.phase !== 'playing');
     this.#setRate(state.rate);
     const off = this.#player.positionMs() - positionOf(state, this.#party.clock.now());
     const hop = state.phase === 'playing' && state.reason === 'seek' && Math.abs(off) > LATE_MS;
@@ -169,7 +170,7 @@ export class Sync extends Emitter {
     // A resume tells again what was known.
     if (state !== this.#state && JSON.stringify(state) !== JSON.stringify(this.#state)) this.#enter(state);
     this.#state = state;
-    if (this.#seeking && now - this.#seeking.at > SEEK_LOST_MS) this.#sought();
+    if (this.#seeking && now - this.#seeking > SEEK_LOST_MS) this.#sought();
     if (this.#seeking || now < this.#own) return;
     const plays = !this.#player.paused();
     if (line.state.phase === 'playing') {
@@ -192,7 +193,8 @@ export class Sync extends Emitter {
     const wait = due - this.#startMs - now;
     const fits = wait >= -LATE_MS && due >= anchor_ms - EXACT_MS / rate && due - Math.max(now, anchor_ms) <= EARLY_MS;
     if (fits || this.#tries >= EXACT_TRIES) {
-      this.#starting = this.#world.setTimeout(() => this.#play(wait >= 0), Math.max(0, Math.min(wait, EARLY_MS)));
+      const then = this.#world.now() + wait;
+      this.#starting = this.#world.setTimeout(() => this.#play(then), Math.max(0, Math.min(wait, EARLY_MS)));
       return;
     }
     this.#tries += 1;
@@ -200,11 +202,14 @@ export class Sync extends Emitter {
     this.#seek(positionOf(state, now + mean + sigma + this.#startMs));
   }
 
-  /** @param {boolean} onTime whether its lateness tells of the player alone */
-  async #play(onTime) {
+  /** @param {number} then when it was to be: only on time a start tells of the player alone, and a page that was held up plans anew */
+  async #play(then) {
+    const now = this.#world.now();
+    const late = Math.abs(now - then);
     this.#starting = null;
-    this.#learn = onTime;
-    this.#still = this.#world.now() + STILL_MS;
+    if (late > LATE_MS && this.#tries < EXACT_TRIES) return this.#act();
+    this.#learn = late < EXACT_MS;
+    this.#still = now + STILL_MS;
     this.#control.reset();
     this.#echo('play');
     try {
@@ -221,7 +226,7 @@ export class Sync extends Emitter {
   #hold(state) {
     const off = Math.abs(this.#player.positionMs() - positionOf(state, 0));
     this.drift = null;
-    if (off > EXACT_MS && this.#tries < EXACT_TRIES) {
+    if (off > (this.#tries ? EXACT_MS : WHOLE_MS) && this.#tries < EXACT_TRIES) {
       this.#tries += 1;
       this.#seek(positionOf(state, 0));
       return;
@@ -245,6 +250,7 @@ export class Sync extends Emitter {
     const unseen = this.#world.hidden() || (this.#player.muted?.() ?? false);
     const what = this.#control.decide(now, state.rate, this.#party.clock.settled, unseen);
     if (what === 'seek') this.#jump(state);
+    else if (what === 'start') this.#pausePlayer();
     else this.#setRate(what);
   }
 
@@ -256,6 +262,7 @@ export class Sync extends Emitter {
     if (now - this.#changed > COMMAND_MS) this.#drifts = [...this.#drifts.slice(1 - KEPT), Math.abs(median)];
     if (!this.#learn || !this.#party.clock.settled) return;
     this.#learn = false;
+    if (Math.abs(median) > START_MAX_MS) return;
     this.#startMs = Math.min(START_MAX_MS, Math.max(0, this.#startMs - (START_GAIN * median) / rate));
   }
 
@@ -283,7 +290,7 @@ export class Sync extends Emitter {
   #seek(position_ms) {
     this.#seeks += 1;
     this.#learn = false;
-    this.#seeking = { at: this.#world.now() };
+    this.#seeking = this.#world.now();
     this.#player.seek(Math.max(0, position_ms));
   }
 
@@ -292,7 +299,7 @@ export class Sync extends Emitter {
     const seeking = this.#seeking;
     if (seeking) {
       this.#seeking = null;
-      this.#control.sought(now, now - seeking.at);
+      this.#control.sought(now, now - seeking);
       this.#still = now + STILL_MS;
       this.#act();
     } else if (this.#byHand('seeked')) this.#command(this.#party.seek(this.#player.positionMs()));

@@ -89,11 +89,20 @@ impl Line {
         self.state = state;
     }
 
-    /// The state in force at a moment.
+    /// The state in force at a moment. Only a film that plays is dated ahead.
     pub(super) fn at(&self, moment: Ms) -> Option<Arc<Playback>> {
         match (&self.before, &self.state) {
-            (Some(before), Some(state)) if moment < state.effective_at_ms => Some(before.clone()),
+            (Some(before), Some(state)) if state.plays() && moment < state.effective_at_ms => {
+                Some(before.clone())
+            }
             (_, state) => state.clone(),
+        }
+    }
+
+    /// The clock was set: what had come into force at a moment, by the clock as it was, stays.
+    pub(super) fn settle(&mut self, moment: Ms) {
+        if self.at(moment) == self.state {
+            self.before = None;
         }
     }
 
