@@ -100,6 +100,7 @@ impl Total {
         self.marks.counts.add(&marks.counts);
         self.sayings.extend(marks.sayings);
         self.sayings.dedup();
+        self.sayings.extend(found.farthest.map(|farthest| format!("{people} players: {farthest}")));
     }
 
     /// Puts what all came to into the run.
