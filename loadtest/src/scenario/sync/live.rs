@@ -327,6 +327,7 @@ impl Life {
             }
             Frame::Ack { n, seq } => {
                 self.shared.room.acked(seq);
+                lock(&self.shared.marks).counts.acked += 1;
                 self.acked = self.acked.max(n);
             }
             Frame::Welcome(here) => {

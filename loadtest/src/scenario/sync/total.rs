@@ -15,6 +15,8 @@ pub(super) struct Ended {
     pub(super) found: Found,
     pub(super) marks: Marks,
     pub(super) seconds: f64,
+    /// Why it was not played to its end.
+    pub(super) cut: Option<String>,
 }
 
 /// Adds what everybody got.
@@ -22,7 +24,8 @@ pub(super) fn counted(mut marks: Marks, lived: &[Lived], head: u64) -> Marks {
     let talked = lived.first().map_or((0, 0), |one| one.talked);
     let counts = &mut marks.counts;
     counts.connections = lived.len() as u64;
-    counts.acked = counts.sent - counts.refused;
+    counts.unanswered = counts.sent.saturating_sub(counts.acked + counts.refused);
+    counts.absent = lived.iter().filter(|one| !one.received.present).count() as u64;
     let mut faults = Faults::default();
     for one in lived {
         faults.sum(one.received.faults(head, std::iter::once(talked)));
@@ -70,8 +73,8 @@ impl Default for Total {
 impl Total {
     /// One more.
     pub(super) fn add(&mut self, ended: Ended, run: &mut Run) {
-        let Ended { people, found, marks, seconds } = ended;
-        let name = format!("players{people}");
+        let Ended { people, found, marks, seconds, .. } = ended;
+        let name = super::part(people);
         let figures = figures(&found.drifts, &marks, (self.seconds, seconds));
         if let Some(drift) = &figures.drift {
             let farthest = found.farthest.map(|farthest| format!(", {farthest}")).unwrap_or_default();
