@@ -65,8 +65,10 @@ enum Harm {
     Refuse,
 }
 
-/// What must be counted for each, in the words of `run.json`; what may be besides, for reasons of time.
-const CASES: &[(Harm, &[(&str, u64)], &[&str])] = &[
+/// What is done, what must be counted for it in the words of `run.json`, and what may be besides, for reasons of time.
+type Case = (Harm, &'static [(&'static str, u64)], &'static [&'static str]);
+
+const CASES: &[Case] = &[
     (Harm::Nothing, &[], &[]),
     (Harm::Drop, &[("missing", 1), ("gaps", 1)], &[]),
     (Harm::Duplicate, &[("duplicated", 1)], &[]),
