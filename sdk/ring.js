@@ -165,7 +165,7 @@ export class Ring {
    * @param {any} data
    */
   #acked(item, data) {
-    this.#queue.splice(this.#queue.indexOf(item), 1);
+    this.#queue = this.#queue.filter((other) => other !== item);
     this.#log = Math.max(this.#log, item.n);
     this.#keep(item);
     item.resolve({ epoch: data.epoch, seq: data.seq, duplicate: data.duplicate ?? false });
@@ -200,7 +200,7 @@ export class Ring {
       else item.unknown ||= code === 'unavailable';
       return;
     }
-    this.#queue.splice(this.#queue.indexOf(item), 1);
+    this.#queue = this.#queue.filter((other) => other !== item);
     item.reject(new PartyError(code, data));
   }
 

@@ -214,14 +214,14 @@ impl Shard {
     }
 
     async fn relayed(&mut self, session: SessionId, relay: Relay) {
-        let Some(here) = self.rooms.get(&session) else { return };
+        let Some(here) = self.rooms.get_mut(&session) else { return };
         if peers::is_from_a_node(&relay.frame) {
             self.ways.noted.peers(session, relay.frame.clone());
             if here.rules.present() > PEERS_SHOWN || peers::is_question(&relay.frame) {
                 return;
             }
         }
-        here.listeners.hear(Act::Relayed(relay), &self.ways.others, &mut self.turn, &self.commons).await;
+        here.listeners.pass(relay, &self.ways.others, &mut self.turn, &self.commons).await;
     }
 
     async fn repair(&mut self, session: SessionId, repair: Repair) {

@@ -2,23 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, PASSWORD, Person } from './support/people.js';
+import { PASSWORD, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
-import { house } from './support/servers.js';
+import { chromium, home } from './support/stage.js';
 
 const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
 
 /** Through the debugger, so that the page's policy stays what it is. */
 async function holds(person, where) {

@@ -1,20 +1,11 @@
 // Who gets in, who does not, and who has to go: wrong words, full and locked sessions, kicks, a host who leaves, an end for all.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, NETWORK, PASSWORD, Person } from './support/people.js';
+import { NETWORK, PASSWORD, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
-import { house } from './support/servers.js';
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
+import { chromium, home } from './support/stage.js';
 
 const arrive = (name) => Person.arrive(chromium, name);
 

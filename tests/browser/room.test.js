@@ -2,22 +2,13 @@
 // keyboards, screen readers, and a policy that nothing breaks.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import jsqr from 'jsqr';
 
-import { browser, inStep, NETWORK, Person } from './support/people.js';
+import { inStep, NETWORK, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
-import { house } from './support/servers.js';
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
+import { chromium, home } from './support/stage.js';
 
 /** Ada on the first replica, Grace on the second, in one session. */
 async function party(options = {}) {

@@ -207,6 +207,20 @@ async fn a_blink_of_the_link_delays_acks_and_refuses_none() {
 }
 
 #[tokio::test]
+async fn a_blink_of_the_link_refuses_no_reader_and_no_newcomer() {
+    let scene = Scene::set().await;
+    let (node, party) = (&scene.cluster.nodes[0], &scene.party);
+    scene.proxy().cut();
+    node.wait_log("redis cannot be used").await;
+    // Two seconds of this would be an outage, in which everybody is refused at once.
+    let healed = async { scene.proxy().heal() };
+    let ((), log, (newcomer, _)) =
+        tokio::join!(healed, party.log(node), party.connect(node, &party.guest()).welcomed());
+    assert!(!log.is_empty(), "who was here before is in the log");
+    newcomer.close().await;
+}
+
+#[tokio::test]
 async fn a_subscriber_that_dies_alone_leaves_no_silent_gap() {
     let mut scene = Scene::set().await;
     // One after another, so that some are said while nobody listens.
@@ -339,6 +353,8 @@ async fn a_subscriber_killed_for_its_output_buffer_reads_what_it_missed() {
     };
     let mut scene = Scene::on(RedisServer::start_with(options).await).await;
     scene.proxy().pause(Direction::Down, true);
+    // Awake, it would give the connection up by itself where Redis takes its time.
+    scene.cluster.nodes[0].freeze();
     let body = "x".repeat(50_000);
     for n in 1..=MESSAGES {
         let data = json!({"topic": "large", "body": body});
@@ -353,6 +369,7 @@ async fn a_subscriber_killed_for_its_output_buffer_reads_what_it_missed() {
     })
     .await;
     scene.proxy().heal();
+    scene.cluster.nodes[0].thaw();
     scene.cluster.nodes[0].wait_ready().await;
     let end = seq(&say(&mut scene.near, 1, "near 1").await["data"]);
     scene.assert_whole(end).await;

@@ -212,7 +212,7 @@ impl Cluster {
         });
         stream::iter(astray.collect::<Vec<_>>())
             .for_each_concurrent(LED_AT_ONCE, |(session, way)| async move {
-                match way.subscriber.subscribe(session).await {
+                match way.subscribe(session).await {
                     Ok(()) => self.plan.deliver.interrupted(Some(session)),
                     Err(error) => tracing::debug!(%error, "a session is not yet listened to where it is now"),
                 }
@@ -236,7 +236,7 @@ impl Cluster {
 
     /// Runs a script of keys in a slot.
     pub(super) async fn run(&self, slot: u16, call: &Call) -> Result<Value, BackendError> {
-        self.retry(call, || async { Ok(self.way(slot)?.primary.run(call).await) }).await
+        self.retry(call, || async { Ok(self.way(slot)?.run(call).await) }).await
     }
 
     /// The same, and waits for replicas where that was asked for.
@@ -246,7 +246,7 @@ impl Cluster {
         session: SessionId,
         call: &Call,
     ) -> Result<Value, BackendError> {
-        self.retry(call, || async { Ok(self.way(slot)?.primary.commit(session, call).await) }).await
+        self.retry(call, || async { Ok(self.way(slot)?.commit(session, call).await) }).await
     }
 
     /// Tries again what a node turned away, as long as that is worth it.
@@ -272,7 +272,7 @@ impl Cluster {
         let until = Instant::now() + PATIENCE;
         loop {
             let subscribed = match self.way(slot_of_session(session)) {
-                Ok(way) => way.subscriber.subscribe(session).await,
+                Ok(way) => way.subscribe(session).await,
                 Err(error) => Err(error),
             };
             match subscribed {

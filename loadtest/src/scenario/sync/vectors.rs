@@ -23,6 +23,7 @@ struct Vectors {
     clock: Vec<OfClock>,
     drift: Vec<OfDrift>,
     follow: Vec<OfFollow>,
+    line: Vec<Vec<Value>>,
     position: Vec<(Playback, Ms, Ms)>,
 }
 
@@ -78,13 +79,36 @@ fn number(op: &Value, name: &str) -> Ms {
 #[test]
 fn parts_do_what_those_of_the_sdk_do() {
     let vectors = vectors();
-    assert!(vectors.clock.len() > 1 && vectors.drift.len() > 2 && vectors.follow.len() > 3, "too few");
+    assert!(vectors.clock.len() > 1 && vectors.drift.len() > 2 && vectors.follow.len() > 5, "too few");
+    assert!(vectors.line.len() > 1 && vectors.position.len() > 5, "too few");
     vectors.clock.iter().for_each(clock_does);
     vectors.drift.iter().for_each(drift_does);
     vectors.follow.iter().enumerate().for_each(|(at, vector)| follow_does(at, vector));
+    vectors.line.iter().for_each(|ops| line_does(ops));
     for (state, moment, position) in vectors.position {
         assert!((state.position(moment) - position).abs() < NEAR, "{state:?}");
     }
+}
+
+fn line_does(ops: &[Value]) {
+    let (mut line, mut before) = (Line::default(), 0);
+    for (at, op) in ops.iter().enumerate() {
+        match op["op"].as_str() {
+            Some("take") => {
+                let state: Playback = serde_json::from_value(op["state"].clone()).expect("a state");
+                assert_eq!(line.take(Arc::new(state), number(op, "now")), op["taken"], "op {at}");
+            }
+            Some("settle") => line.settle(number(op, "moment")),
+            Some("at") => {
+                let moment = number(op, "moment");
+                assert_eq!(line.at(moment).map(|state| state.version), op["version"].as_u64(), "op {at}");
+                assert_eq!(line.position(moment), op["position"].as_f64(), "op {at}");
+                before += u32::from(line.at(moment) != line.state);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(before > 10, "a line on which nothing is yet to come shows little: {before}");
 }
 
 fn clock_does(vector: &OfClock) {
@@ -113,7 +137,7 @@ fn clock_does(vector: &OfClock) {
             }
             other => panic!("{other:?}"),
         }
-        steps += u64::from(clock.take_step());
+        steps += u64::from(clock.take_step().is_some());
         if op["op"] == "read" {
             // Two in one go count as one here.
             let told = op["steps"].as_u64().expect("a count");
@@ -137,29 +161,34 @@ fn clock_does(vector: &OfClock) {
 
 fn drift_does(vector: &OfDrift) {
     let mut control = Drift::new(vector.discrete, vector.frames);
-    let (mut seeks, mut lagged) = (0, 0);
+    let (mut seeks, mut starts, mut lagged) = (0, 0, 0);
     for (at, op) in vector.ops.iter().enumerate() {
         match op["op"].as_str() {
             Some("add") => control.add(number(op, "drift")),
             Some("sought") => control.sought(number(op, "now"), number(op, "took")),
-            Some("forgive") => control.forgive(),
+            Some("forgive") => control.forgive(op["starts"] == true),
             Some("decide") => {
                 let (settled, unseen) = (op["settled"] == true, op["unseen"] == true);
                 let moment = Moment { now: number(op, "now"), rate: number(op, "rate"), settled, unseen };
                 match control.decide(moment) {
                     Action::Seek => assert_eq!(op["what"], "seek", "op {at}"),
+                    Action::Start => assert_eq!(op["what"], "start", "op {at}"),
                     Action::Rate(rate) => near(rate, &op["what"], format!("the rate at op {at}")),
                 }
                 assert_eq!(op["lagging"], control.lagging, "op {at}");
                 near(control.seek().mean, &op["mean"], "mean");
                 near(control.seek().sigma, &op["sigma"], "sigma");
                 seeks += u32::from(op["what"] == "seek");
+                starts += u32::from(op["what"] == "start");
                 lagged += u32::from(control.lagging);
             }
             other => panic!("{other:?}"),
         }
     }
-    assert!(seeks > 2, "a player that never seeks shows little: {seeks}, lagging {lagged}");
+    assert!(
+        seeks > 2 && starts > 0,
+        "a player that never seeks nor starts anew shows little: {seeks}, {starts}, lagging {lagged}"
+    );
 }
 
 /// A viewer without a network: the states come when the vector says.
