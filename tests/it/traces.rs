@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::support::node::Node;
 use crate::support::party::{Party, say};
@@ -29,6 +30,8 @@ type Batches = Arc<Mutex<Vec<ExportTraceServiceRequest>>>;
 struct Collector {
     url: String,
     batches: Batches,
+    /// Ends with it.
+    _tasks: JoinSet<()>,
 }
 
 impl Collector {
@@ -37,7 +40,8 @@ impl Collector {
         let url = format!("http://{}/base/", listener.local_addr().unwrap());
         let batches = Batches::default();
         let taken = batches.clone();
-        tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let taken = taken.clone();
                 let take = service_fn(move |request| take(request, taken.clone()));
@@ -47,7 +51,7 @@ impl Collector {
                     .unwrap();
             }
         });
-        Collector { url, batches }
+        Collector { url, batches, _tasks: tasks }
     }
 
     /// Every span so far.
