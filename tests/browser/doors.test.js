@@ -88,6 +88,7 @@ test('a host locks, removes, and hands over by leaving', async () => {
 
   await grace.page.click('#settings');
   await grace.page.click('#end');
+  await grace.page.click('#end-form .danger');
   await grace.sees('#over-title', 'That was it');
   for (const one of [ada, grace, bo]) one.content();
   late.content(NETWORK);
