@@ -44,7 +44,9 @@ impl CommandLine {
 fn unless_for_nothing(cli: &Cli) -> Result<(), clap::Error> {
     let ReportOptions { slo, out, json, .. } = &cli.report;
     let report = matches!(cli.scenario.asked(), Asked::Load(..) | Asked::Slow(_) | Asked::Sync(_));
-    if report || (slo.is_empty() && out.is_none() && !json) {
+    // The floor has objectives of its own and figures to write.
+    let writes = matches!(cli.scenario.asked(), Asked::Floor(_));
+    if report || (slo.is_empty() && (out.is_none() || writes) && !json) {
         return Ok(());
     }
     let says = "--slo, --out and --json are for scenarios that make a report";
@@ -97,6 +99,12 @@ mod tests {
             ["missing==0", "deliver.p99<50ms"]
         );
         assert!(report.json && report.quiet && report.out.is_some());
+    }
+
+    #[test]
+    fn the_floor_writes_its_figures_where_it_is_told() {
+        let asked = asked(&["floor", "--regimes", "growth", "--out", "there"]).expect("parses");
+        assert_eq!(asked.cli.report.out.as_deref(), Some(std::path::Path::new("there")));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::cli::FloorOptions;
 use crate::histogram::Times;
 use crate::mint::Mint;
 use crate::report::figures::Outcome;
+use crate::report::publish::Out;
 use crate::target::gateway::{Gateway, SECRET};
 use crate::target::process::{Cost, Process};
 use cores::Cores;
@@ -83,11 +84,11 @@ struct Measured {
     rounds: Vec<Round>,
 }
 
-/// Runs what was asked for, and prints what came of it.
+/// Runs what was asked for, prints what came of it, and writes it to `out`.
 ///
 /// # Errors
 /// It could not be run.
-pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(options: &FloorOptions, out: Option<&Out>) -> anyhow::Result<Outcome> {
     let cores = Cores::find(options.unpinned)?;
     println!(
         "floor: messages of {} bytes, rounds of {} s, {}; gateway on the memory backend",
@@ -111,7 +112,7 @@ pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Outcome> {
             }
         }
     }
-    report::verdict(&measured, options, &cores.told())
+    report::verdict(&measured, options, (&cores.told(), out))
 }
 
 impl Measured {
