@@ -2,9 +2,10 @@
 //!
 //! Responsible for the scene of each regime and for its rounds. Both servers are started for a regime and stay for all its rounds, their sockets
 //! open: a round then begins with warm code and a log of its usual length, and connecting, which is not what is measured, is paid
-//! once. Growth compares scenes with each other and not servers alone, so it goes through its sizes several times, there and back, with new servers each
-//! time: what the machine does meanwhile falls on all sizes. Rounds go floor, gateway, gateway, floor, so that a machine that tires favours neither, and a ratio is of two neighbours. The processor time is the
-//! kernel's count for the server's process, from the first message until everybody has the last.
+//! once. Rounds go floor, gateway, gateway, floor, so that a machine that tires favours neither, and a ratio is of two neighbours. Growth
+//! compares scenes with each other, so it goes through its sizes several times, there and back, with new servers each time: what the
+//! machine does meanwhile falls on all sizes. The processor time is the kernel's count for the server's process, from the first message
+//! until everybody has the last.
 
 mod cores;
 mod growth;
