@@ -75,7 +75,7 @@ browser: ## the page in Chromium: people on two replicas with a Redis, one of th
 	cargo build --locked
 	tests/browser/run.sh
 
-chart: ## the Helm chart, k8s/, rules, dashboard, Dockerfile, compose and shell scripts, without a cluster; installs its tools under the target directory
+chart: ## the Helm chart, k8s/, rules, dashboard, Dockerfile, compose, workflows and shell scripts, without a cluster; installs its tools under the target directory
 	cargo build --locked
 	tests/chart/run.sh
 

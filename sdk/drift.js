@@ -22,6 +22,9 @@ const SEEK_UNSEEN_MS = 300;
 const SEEK_DISCRETE_MS = 350;
 const SEEK_UNSETTLED_MS = 500;
 const STEADY_MS = 100;
+/** Who is so far off when its state has just come into force missed its start. It is started anew: so often, as some never land well. */
+const MISSED_MS = 150;
+const FRESH = 2;
 /** Until the player's own seeks were measured. */
 const SEEK_TIME_MS = 400;
 const SEEKS_KEPT = 10;
@@ -45,6 +48,8 @@ export class Drift {
   /** @type {number[]} */
   #failures = [];
   #correcting = false;
+  /** How often a start that may have missed is still mended. */
+  #fresh = 0;
   #over = 0;
   #judge = false;
   #rest = 0;
@@ -90,12 +95,13 @@ export class Drift {
     this.#correcting = false;
   }
 
-  /** Another state of the film, or somebody asked: a new chance. */
-  forgive() {
+  /** Another state of the film, or somebody asked: a new chance. @param {boolean} [starts] the player stood until now */
+  forgive(starts) {
     this.reset();
     this.lagging = false;
     this.#judge = false;
     this.#failures = [];
+    this.#fresh = starts ? FRESH : 0;
     this.#rest = this.#least;
     this.#restUntil = -Infinity;
   }
@@ -117,7 +123,7 @@ export class Drift {
    * @param {number} rate the film's own
    * @param {boolean} settled whether the clock is
    * @param {boolean} unseen nobody sees or hears the player
-   * @returns {number | 'seek'} the speed to play at, or to seek
+   * @returns {number | 'seek' | 'start'} the speed to play at, or to seek, or to start anew
    */
   decide(now, rate, settled, unseen) {
     const drift = this.median;
@@ -126,8 +132,14 @@ export class Drift {
     const limit = this.seek.sigma < STEADY_MS ? SEEK_STEADY_MS : SEEK_MS;
     const seek = this.#discrete ? SEEK_DISCRETE_MS : unseen ? SEEK_UNSEEN_MS : settled ? limit : SEEK_UNSETTLED_MS;
     this.#verdict(now, off > seek);
-    this.#over = off > seek ? this.#over + 1 : 0;
+    if (settled && off <= MISSED_MS) this.#fresh = 0;
+    const fresh = settled && this.#fresh > 0;
+    this.#over = fresh || off > seek ? this.#over + 1 : 0;
     if (this.lagging) return rate;
+    if (this.#over > 1 && fresh) {
+      this.#fresh -= 1;
+      return 'start';
+    }
     if (this.#over > 1 && now >= this.#restUntil) {
       this.#judge = true;
       return 'seek';

@@ -6,45 +6,15 @@ import { Drift } from './drift.js';
 import { Emitter } from './emitter.js';
 import { positionOf } from './line.js';
 import { PartyError } from './ring.js';
+import {
+  BUFFER_MS, COMMAND_MS, DECIDE_MS, EARLY_MS, ECHO_MS, EXACT_MS, EXACT_TRIES, FAR_MS, FRAMES_MS, GESTURE_MS, HELD_MS, KEPT, LATE_MS,
+  OWN_MS, PLANS, POLL_MS, READY_EVERY_MS, REPORT_FAR_MS, REPORT_MS, SEEK_LOST_MS, START_GAIN, START_MAX_MS, START_MS, STILL_MS, TICK_MS,
+  WHOLE_MS,
+} from './times.js';
 
 /** @import { Party } from './party.js' */
 /** @import { Player, PlayerEvent } from './player.js' */
 /** @import { Playback, PlayerStatus } from './frames.js' */
-
-const TICK_MS = 50;
-const POLL_MS = 100;
-const DECIDE_MS = 250;
-/** Frames are believed while they come; a hidden tab shows none. */
-const FRAMES_MS = 250;
-/** A player that stands is put exactly where the film stands, if it is farther off; so often, as some only know keyframes. */
-const EXACT_MS = 20;
-const EXACT_TRIES = 3;
-/** What a player has to have loaded to be ready. */
-const BUFFER_MS = 2_000;
-const READY_EVERY_MS = 1_000;
-/** After a start or a seek nothing is judged for so long, or until the player says `playing`. */
-const STILL_MS = 1_000;
-/** A seek that says nothing for so long is over. */
-const SEEK_LOST_MS = 5_000;
-/** From `play()` to the first moving frame, until it was measured; and the part of each new measurement that counts. */
-const START_MS = 40;
-const START_GAIN = 0.5;
-const START_MAX_MS = 500;
-/** A start that would be later is sought ahead of the film again; one that would be farther off too. */
-const LATE_MS = 100;
-const EARLY_MS = 1_000;
-/** How old a gesture may be, and how long an effect of our own may take to be told. */
-const GESTURE_MS = 1_000;
-const ECHO_MS = 2_000;
-/** How long a player waits, as its owner left it, for their own command to come back. */
-const OWN_MS = 2_000;
-/** Reports come more often while the player is so far off. */
-const REPORT_MS = 5_000;
-const REPORT_FAR_MS = 1_000;
-const FAR_MS = 100;
-/** Drift as it is told: five minutes of decisions, without the three seconds after a command. */
-const KEPT = 1_200;
-const COMMAND_MS = 3_000;
 
 /**
  * - `status`: how the player fares; `blocked`: the browser wants a gesture before it plays (`syncNow` from a click);
@@ -73,10 +43,12 @@ export class Sync extends Emitter {
   #rate = NaN;
   #startMs = START_MS;
   #learn = false;
-  /** @type {{ at: number } | null} */
+  /** Since when: `performance.now()`, which is 0 for nobody. @type {number | null} */
   #seeking = null;
   #seeks = 0;
   #tries = 0;
+  #ticked = NaN;
+  #held = -Infinity;
   #still = -Infinity;
   #buffering = false;
   #broken = false;
@@ -164,6 +136,9 @@ export class Sync extends Emitter {
   }
 
   #tick() {
+    const now = this.#world.now();
+    if (now - this.#ticked > TICK_MS + LATE_MS) this.#held = now;
+    this.#ticked = now;
     this.#ticking = this.#world.setTimeout(() => this.#tick(), TICK_MS);
     this.#act();
     this.#report();
@@ -185,7 +160,7 @@ export class Sync extends Emitter {
     this.#changed = this.#world.now();
     this.#tries = 0;
     this.#told = -Infinity;
-    this.#control.forgive();
+    this.#control.forgive(this.#player.paused() || this.#state?.phase !== 'playing');
     this.#setRate(state.rate);
     const off = this.#player.positionMs() - positionOf(state, this.#party.clock.now());
     const hop = state.phase === 'playing' && state.reason === 'seek' && Math.abs(off) > LATE_MS;
@@ -200,7 +175,7 @@ export class Sync extends Emitter {
     // A resume tells again what was known.
     if (state !== this.#state && JSON.stringify(state) !== JSON.stringify(this.#state)) this.#enter(state);
     this.#state = state;
-    if (this.#seeking && now - this.#seeking.at > SEEK_LOST_MS) this.#sought();
+    if (this.#seeking && now - this.#seeking > SEEK_LOST_MS) this.#sought();
     if (this.#seeking || now < this.#own) return;
     const plays = !this.#player.paused();
     if (line.state.phase === 'playing') {
@@ -223,7 +198,8 @@ export class Sync extends Emitter {
     const wait = due - this.#startMs - now;
     const fits = wait >= -LATE_MS && due >= anchor_ms - EXACT_MS / rate && due - Math.max(now, anchor_ms) <= EARLY_MS;
     if (fits || this.#tries >= EXACT_TRIES) {
-      this.#starting = this.#world.setTimeout(() => this.#play(wait >= 0), Math.max(0, Math.min(wait, EARLY_MS)));
+      const then = this.#world.now() + wait;
+      this.#starting = this.#world.setTimeout(() => this.#play(then), Math.max(0, Math.min(wait, EARLY_MS)));
       return;
     }
     this.#tries += 1;
@@ -231,11 +207,14 @@ export class Sync extends Emitter {
     this.#seek(positionOf(state, now + mean + sigma + this.#startMs));
   }
 
-  /** @param {boolean} onTime whether its lateness tells of the player alone */
-  async #play(onTime) {
+  /** @param {number} then when it was to be: only on time a start tells of the player alone, and a page that was held up plans anew */
+  async #play(then) {
+    const now = this.#world.now();
+    const late = Math.abs(now - then);
     this.#starting = null;
-    this.#learn = onTime;
-    this.#still = this.#world.now() + STILL_MS;
+    if (late > LATE_MS && this.#tries < PLANS) return this.#act();
+    this.#learn = late < EXACT_MS;
+    this.#still = now + STILL_MS;
     this.#control.reset();
     this.#echo('play');
     try {
@@ -252,7 +231,7 @@ export class Sync extends Emitter {
   #hold(state) {
     const off = Math.abs(this.#player.positionMs() - positionOf(state, 0));
     this.drift = null;
-    if (off > EXACT_MS && this.#tries < EXACT_TRIES) {
+    if (off > (this.#tries ? EXACT_MS : WHOLE_MS) && this.#tries < EXACT_TRIES) {
       this.#tries += 1;
       this.#seek(positionOf(state, 0));
       return;
@@ -276,7 +255,9 @@ export class Sync extends Emitter {
     const unseen = this.#world.hidden() || (this.#player.muted?.() ?? false);
     const what = this.#control.decide(now, state.rate, this.#party.clock.settled, unseen);
     if (what === 'seek') this.#jump(state);
-    else this.#setRate(what);
+    else if (what !== 'start') this.#setRate(what);
+    else if (now - this.#held > HELD_MS) this.#pausePlayer();
+    else this.#jump(state);
   }
 
   /** @param {number} now @param {number} rate */
@@ -287,6 +268,7 @@ export class Sync extends Emitter {
     if (now - this.#changed > COMMAND_MS) this.#drifts = [...this.#drifts.slice(1 - KEPT), Math.abs(median)];
     if (!this.#learn || !this.#party.clock.settled) return;
     this.#learn = false;
+    if (Math.abs(median) > START_MAX_MS) return;
     this.#startMs = Math.min(START_MAX_MS, Math.max(0, this.#startMs - (START_GAIN * median) / rate));
   }
 
@@ -314,7 +296,7 @@ export class Sync extends Emitter {
   #seek(position_ms) {
     this.#seeks += 1;
     this.#learn = false;
-    this.#seeking = { at: this.#world.now() };
+    this.#seeking = this.#world.now();
     this.#player.seek(Math.max(0, position_ms));
   }
 
@@ -323,7 +305,7 @@ export class Sync extends Emitter {
     const seeking = this.#seeking;
     if (seeking) {
       this.#seeking = null;
-      this.#control.sought(now, now - seeking.at);
+      this.#control.sought(now, now - seeking);
       this.#still = now + STILL_MS;
       this.#act();
     } else if (this.#byHand('seeked')) this.#command(this.#party.seek(this.#player.positionMs()));

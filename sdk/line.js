@@ -40,11 +40,21 @@ export class Line {
   }
 
   /**
-   * The state in force at a moment.
+   * The state in force at a moment. Only a film that plays is dated ahead: any other state was in force when it was told, whatever a
+   * clock here says.
    * @param {number} moment cluster time
    */
   at(moment) {
-    return this.#before && this.state && moment < this.state.effective_at_ms ? this.#before : this.state;
+    const { state } = this;
+    return this.#before && state?.phase === 'playing' && moment < state.effective_at_ms ? this.#before : state;
+  }
+
+  /**
+   * The clock was set: what had come into force stays.
+   * @param {number} moment cluster time, by the clock as it was
+   */
+  settle(moment) {
+    if (this.at(moment) === this.state) this.#before = null;
   }
 
   /**

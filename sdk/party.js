@@ -105,6 +105,7 @@ export class Party extends Emitter {
     });
     /** The cluster's time. */
     this.clock = new Clock(this.#world, send);
+    this.clock.on('step', (by) => this.line.settle(this.clock.now() - by));
     queueMicrotask(() => void this.#connection.open()); // not before somebody could listen
   }
 

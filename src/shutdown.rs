@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::drain::DrainConfig;
 use crate::gateway::Gateway;
 use crate::hub::outbox::{Closing, Outbox};
-use crate::hub::wheel::Wheel;
+use crate::hub::wheel::Wheels;
 use crate::protocol::close::Ending;
 use crate::protocol::outbound;
 
@@ -80,13 +80,13 @@ pub fn listen_for_signals(shutdown: &Shutdown) -> std::io::Result<()> {
 pub async fn drain(
     shutdown: &Shutdown,
     gateway: &Arc<Gateway>,
-    wheels: &[Arc<Wheel>],
+    wheels: &[Arc<Wheels>],
     config: &DrainConfig,
 ) -> usize {
     gateway.start_draining();
     sleep(config.delay).await;
     shutdown.refuse.cancel();
-    let everyone: Vec<Arc<Outbox>> = wheels.iter().flat_map(|wheel| wheel.all()).collect();
+    let everyone: Vec<Arc<Outbox>> = wheels.iter().flat_map(|wheels| wheels.all()).collect();
     tracing::info!(connections = everyone.len(), "draining");
     tell_everyone(everyone, config.window).await;
     shutdown.work.close();

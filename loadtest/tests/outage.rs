@@ -38,13 +38,16 @@ fn child_of(parent: u32) -> u32 {
     children.into_iter().next().expect("a gateway of its own")
 }
 
+/// Two players, for long enough.
+const PLAYERS: [&str; 4] = ["--players", "2", "--hold", "2s"];
+
 /// Runs a scenario, sends its gateway this signal when it measures, and gives the report and the exit code.
-fn signalled(name: &str, scenario: &str, signal: &str) -> (Value, Option<i32>) {
+fn signalled(name: &str, (scenario, knobs): (&str, &[&str]), signal: &str) -> (Value, Option<i32>) {
     let directory: PathBuf =
         std::env::temp_dir().join(format!("loadtest-outage-{name}-{}", std::process::id()));
     let mut program = Command::new(LOADTEST)
         .arg(scenario)
-        .args(SMALL)
+        .args(knobs)
         .args(["--json", "--out"])
         .arg(&directory)
         .stdout(Stdio::null())
@@ -79,7 +82,7 @@ fn missed<'r>(run: &'r Value, objective: &str) -> &'r Value {
 
 #[test]
 fn a_gateway_that_stops_answering_misses() {
-    let (run, code) = signalled("stop", "rooms", "-STOP");
+    let (run, code) = signalled("stop", ("rooms", &SMALL), "-STOP");
     assert_eq!((run["verdict"]["outcome"].as_str(), code), (Some("missed"), Some(99)));
     missed(&run, "unanswered==0");
     let counts = |name: &str| number(&run, &format!("/total/counts/{name}"));
@@ -91,7 +94,7 @@ fn a_gateway_that_stops_answering_misses() {
 
 #[test]
 fn a_gateway_that_dies_leaves_a_report() {
-    let (run, code) = signalled("kill", "recover", "-KILL");
+    let (run, code) = signalled("kill", ("recover", &SMALL), "-KILL");
     assert_eq!((run["verdict"]["outcome"].as_str(), code), (Some("missed"), Some(99)));
     let found = missed(&run, "the gateway runs to the end");
     assert!(
@@ -102,4 +105,35 @@ fn a_gateway_that_dies_leaves_a_report() {
     missed(&run, "absent==0");
     missed(&run, "closes==0");
     assert_eq!(number(&run, "/total/counts/absent"), 6);
+}
+
+#[test]
+fn players_whose_gateway_dies_leave_a_report() {
+    let (run, code) = signalled("players-kill", ("sync", &PLAYERS), "-KILL");
+    assert_eq!((run["verdict"]["outcome"].as_str(), code), (Some("missed"), Some(99)));
+    let found = missed(&run, "the gateway runs to the end");
+    assert!(
+        found["found"].as_str().is_some_and(|why| why.starts_with("the gateway ended after ")),
+        "{found}"
+    );
+    assert_eq!(missed(&run, "the film is played to its end")["found"], "with 2 players: a gateway ended");
+    missed(&run, "absent==0");
+    let counts = |name: &str| number(&run, &format!("/total/counts/{name}"));
+    assert_eq!((counts("absent"), counts("closes/lost"), counts("connections")), (2, 2, 2), "{run}");
+    assert_eq!(counts("sent"), counts("acked") + counts("unanswered"));
+    assert_eq!(run["parts"][0]["name"], "players2");
+}
+
+#[test]
+fn players_whose_gateway_stops_answering_leave_a_report() {
+    let (run, code) = signalled("players-stop", ("sync", &PLAYERS), "-STOP");
+    assert_eq!((run["verdict"]["outcome"].as_str(), code), (Some("missed"), Some(99)));
+    let found = missed(&run, "the film is played to its end");
+    assert!(
+        found["found"].as_str().is_some_and(|why| why.starts_with("with 2 players: in vain for 20 s: ")),
+        "{found}"
+    );
+    missed(&run, "unanswered==0");
+    let counts = |name: &str| number(&run, &format!("/total/counts/{name}"));
+    assert!(counts("unanswered") > 0 && counts("sent") == counts("acked") + counts("unanswered"), "{run}");
 }

@@ -100,3 +100,37 @@ test('a seek that helped is followed by the short rest', () => {
   assert.equal(decide(drift, 5000, { now: 2_900 }), 1);
   assert.equal(decide(drift, 5000, { now: 3_000 }), 'seek');
 });
+
+test('who stands when a state comes is started: who misses it by more than 150 ms is started anew, twice, without a rest', () => {
+  const drift = new Drift(false, false);
+  drift.forgive(true);
+  drift.sought(0, 250); // what put it ahead of the film before it was started
+  assert.notEqual(decide(drift, 151, { now: 100 }), 'start', 'two in a row');
+  assert.equal(decide(drift, 151, { now: 350 }), 'start');
+  drift.sought(600, 250);
+  decide(drift, -900, { now: 700 });
+  assert.equal(decide(drift, -900, { now: 950 }), 'start', 'however far');
+  drift.sought(1200, 250);
+  for (const now of [1300, 1550, 9_000]) assert.equal(decide(drift, -599, { now }), 1.1, 'then by its speed');
+  assert.equal(drift.lagging, false, 'and none of them counts as a seek that failed');
+});
+
+test('a start that landed is over, whatever comes later; before the clock is settled none is judged', () => {
+  const near = new Drift(false, false);
+  near.forgive(true);
+  decide(near, 150);
+  for (const now of [250, 500]) assert.equal(decide(near, 400, { now }), 0.9);
+  const early = new Drift(false, false);
+  early.forgive(true);
+  for (let count = 0; count < 3; count += 1) assert.equal(decide(early, 400, { settled: false }), 1);
+  decide(early, 400);
+  assert.equal(decide(early, 400), 'start');
+  const plays = new Drift(false, false);
+  plays.forgive(false);
+  decide(plays, 400);
+  assert.equal(decide(plays, 400), 0.9, 'who plays already is not stopped');
+  const fixed = new Drift(true, false);
+  fixed.forgive(true);
+  decide(fixed, 200);
+  assert.equal(decide(fixed, 200), 'start', 'who knows no speeds between, too');
+});

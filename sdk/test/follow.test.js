@@ -219,6 +219,30 @@ test('a clock that steps while the film plays is absorbed', async () => {
   assert.ok(!ada.player.log.includes('seek'));
 });
 
+for (const what of ['pause', 'hop']) {
+  test(`a clock that is set back brings back nothing from before a ${what}`, async () => {
+    const { time, server, viewers } = await playing(21, 2);
+    const [ada, bo] = viewers;
+    await time.run(8000);
+    if (what === 'pause') void ada.sync.pause();
+    else ada.party.seek(ada.party.film_ms + 1500);
+    await time.run(1000);
+    const { version } = server.film;
+    viewers.forEach(({ player }) => (player.log.length = 0));
+    server.stepped = -20_000;
+    const steps = [];
+    bo.party.clock.on('step', (by) => steps.push(Math.round(by / 1000)));
+    for (let step = 0; step < 240; step += 1) {
+      await time.run(50);
+      assert.equal(bo.party.line.at(bo.party.clock.now()).version, version);
+    }
+    assert.deepEqual(steps, [-20]);
+    if (what === 'hop') return;
+    assert.equal(bo.party.film_ms, server.film.position_ms);
+    assert.deepEqual(viewers.flatMap(({ player }) => player.log), []);
+  });
+}
+
 test('stopping lets go of everything', async () => {
   const { time, server, viewers } = await playing(14, 2);
   const [ada, bo] = viewers;

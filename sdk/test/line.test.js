@@ -50,3 +50,26 @@ test('an older state, or the same again, changes nothing; a snapshot changes all
   line.reset(undefined);
   assert.equal(line.state, null);
 });
+
+test('what stands was in force when it was told, however slow the clock here is', () => {
+  const line = new Line();
+  line.take(playing, 2_000);
+  const again = { ...paused, version: 3, anchor_ms: 6_000, effective_at_ms: 6_000, reason: 'pause' };
+  line.take(again, 5_700);
+  assert.equal(line.at(5_700), again);
+  const waiting = { ...again, version: 4, phase: 'waiting', effective_at_ms: 8_000 };
+  line.take(waiting, 7_500);
+  assert.equal(line.at(7_500), waiting);
+});
+
+test('a clock that is set back brings no state back that another had replaced; one that is yet to come still is', () => {
+  const line = new Line();
+  line.take(playing, 2_000);
+  const hop = { ...playing, version: 3, position_ms: 7_000, anchor_ms: 4_200, effective_at_ms: 4_200, reason: 'seek' };
+  line.take(hop, 4_000);
+  line.settle(4_100);
+  assert.equal(line.at(3_900), playing);
+  line.settle(4_300);
+  assert.equal(line.at(3_900), hop);
+  assert.equal(line.position(3_900), 7_000, 'where it began');
+});

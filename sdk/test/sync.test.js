@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { percentile } from '../clock.js';
-import { cinema, playing } from './support/cinema.js';
+import { cinema, FILM, playing } from './support/cinema.js';
 
 const FRAME_MS = 1000 / 24;
 const told = (numbers) => ['p50', 'p95', 'p99'].map((name, at) => `${name} ${percentile(numbers, [0.5, 0.95, 0.99][at]).toFixed(1)}`).join(', ');
@@ -55,6 +55,27 @@ test('300 ms after a start any two are within 120 ms (p95); 500 ms after a pause
   assert.ok(same >= 0.99, `${same}`);
 });
 
+test('after a pause all show the very frame, whoever was near it by chance', async () => {
+  for (let seed = 1; seed <= 8; seed += 1) {
+    const { time, server, viewers } = await playing(seed, 5);
+    for (let round = 0; round < 5; round += 1) {
+      await time.run(3000);
+      const actor = viewers[round];
+      actor.player.log.length = 0;
+      void actor.sync.pause();
+      await time.run(2000);
+      assert.equal(server.film.phase, 'paused');
+      for (const viewer of viewers) {
+        const off = Math.abs(viewer.player.positionMs() - server.film.position_ms);
+        assert.ok(viewer === actor ? off <= 0.5 : off < 0.5, `seed ${seed}: ${off} ms`);
+      }
+      assert.deepEqual(actor.player.log.filter((what) => what !== 'play' && !what.startsWith('rate')), ['pause'], 'who paused stays');
+      actor.party.play();
+      await time.run(500);
+    }
+  }
+});
+
 test('a seek has all playing after 1.5 s (p50), 3.6 s (p99)', async (t) => {
   const waits = [];
   for (let seed = 1; seed <= 6; seed += 1) {
@@ -93,6 +114,95 @@ test('who joins is within 100 ms after 2.5 s (p95) and changes nothing', async (
   }
   t.diagnostic(told(waits));
   assert.ok(percentile(waits, 0.95) < 2500, told(waits));
+});
+
+test('who joins and lands 840 ms off is within 100 ms after 2.5 s (p95) all the same', async (t) => {
+  const waits = [];
+  for (let seed = 1; seed <= 24; seed += 1) {
+    const { time, enter, drift } = await playing(seed, 2);
+    await time.run(5000);
+    const asked = time.now;
+    const joiner = enter('late');
+    await time.until('a start', () => joiner.player.moving);
+    joiner.player.shove(seed % 2 ? -840 : 840); // a page that was not scheduled for so long
+    let since = null;
+    await time.until('in step for good', () => {
+      const inStep = joiner.player.moving && Math.abs(drift(joiner)) <= 100;
+      since = inStep ? (since ?? time.now) : null;
+      return since !== null && time.now - since > 1000;
+    });
+    waits.push(since - asked);
+  }
+  t.diagnostic(told(waits));
+  assert.ok(percentile(waits, 0.95) < 2500, told(waits));
+});
+
+test('a page that was held up just then starts at another moment, and learns nothing of its player by it', async () => {
+  const { time, enter, drift } = await playing(23, 2);
+  await time.run(5000);
+  let until = 0;
+  const setTimeout = (run, ms) => time.after(Math.max(ms, until - time.now), run);
+  const joiner = enter('late', { person: { setTimeout } });
+  await time.until('a seek', () => joiner.player.log.includes('seek'));
+  until = time.now + 1500;
+  await time.until('a start', () => joiner.player.moving);
+  assert.ok(time.now > until, 'not before it was scheduled again');
+  assert.ok(Math.abs(drift(joiner)) < 100, `${drift(joiner)}`);
+  assert.deepEqual(joiner.player.log.filter((what) => what === 'seek' || what === 'play'), ['seek', 'seek', 'play']);
+  await time.run(5000);
+  assert.ok(Math.abs(joiner.sync.stats().start_ms - 40) < 40, `${joiner.sync.stats().start_ms}`);
+});
+
+test('players in pages that keep no time are steered by seeks, and stand no longer than those need', async (t) => {
+  const drifts = [];
+  const stood = [];
+  for (let seed = 1; seed <= 8; seed += 1) {
+    const room = cinema(seed);
+    const { time, server, random, drift } = room;
+    // Every timer is late, some by more than half a second.
+    const setTimeout = (run, ms) => time.after(ms + 600 * random() ** 3, run);
+    const viewers = Array.from({ length: 4 }, (_, at) => room.enter(`v${at}`, { person: { setTimeout }, player: { startMs: 150, startSpread: 80 } }));
+    await time.until('welcomes', () => viewers.every(({ party }) => party.state === 'live'));
+    await time.run(2000);
+    viewers[0].party.load(FILM);
+    await time.run(500);
+    for (let round = 0; round < 6; round += 1) {
+      viewers[0].party.play();
+      await time.until('a start', () => server.film.phase === 'playing');
+      await time.run(3000);
+      for (let step = 0; step < 20; step += 1) {
+        await time.run(250);
+        drifts.push(...viewers.map((viewer) => Math.abs(drift(viewer))));
+        stood.push(...viewers.map(({ player }) => !player.moving));
+      }
+      void viewers[round % 4].sync.pause();
+      await time.run(1500);
+    }
+  }
+  const still = stood.filter(Boolean).length / stood.length;
+  t.diagnostic(`${told(drifts)} ms; ${(100 * still).toFixed(2)} % of the time somebody stood`);
+  assert.ok(percentile(drifts, 0.95) < 100 && still < 0.01, `${told(drifts)}, ${still}`);
+});
+
+test('who never lands well is started anew twice, and then brought near by its speed', async () => {
+  const { time, server, enter, drift } = await playing(19, 2);
+  await time.run(5000);
+  const joiner = enter('late');
+  const starts = [];
+  let moved = false;
+  for (let step = 0; step < 800; step += 1) {
+    await time.run(10);
+    if (joiner.player.moving && !moved) {
+      starts.push(time.now);
+      joiner.player.shove(-400 - drift(joiner)); // each start is as late again
+    }
+    moved = joiner.player.moving;
+  }
+  assert.equal(starts.length, 3, `${starts}`);
+  await time.run(10_000);
+  assert.ok(Math.abs(drift(joiner)) < 60, `${drift(joiner)}`);
+  assert.equal(joiner.sync.status, 'playing');
+  assert.equal(server.film.phase, 'playing');
 });
 
 test('by rate alone: 100 ms off is mended in 4 s, 300 in 8 s, 590 in 13 s, and never by a jump', async (t) => {

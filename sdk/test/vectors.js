@@ -70,7 +70,7 @@ function driftVector(seed, discrete, frames) {
   let off = 0;
   let hopeless = false;
   for (let now = 0; now < 240_000; now += 250) {
-    if (random() < 0.02) off += normal(random) * 700;
+    if (random() < 0.04) off += normal(random) * 900;
     if (random() < 0.004) hopeless = !hopeless;
     for (let at = 0; at < 3; at += 1) {
       const drift = off + normal(random) * 6;
@@ -86,13 +86,42 @@ function driftVector(seed, discrete, frames) {
       ops.push({ op: 'sought', now: now + took, took });
       control.sought(now + took, took);
       if (!hopeless) off = normal(random) * 60;
-    } else off += (what - asked.rate) * 250;
-    if (random() < 0.003) {
-      ops.push({ op: 'forgive' });
-      control.forgive();
+    } else if (what === 'start') off = normal(random) * 200;
+    else off += (what - asked.rate) * 250;
+    if (random() < 0.01) {
+      const starts = random() < 0.7;
+      if (starts) off = normal(random) * 300;
+      ops.push({ op: 'forgive', starts });
+      control.forgive(starts);
     }
   }
   return { discrete, frames, ops };
+}
+
+/** A line that is told of states as they come, on a clock that is set now and then. */
+function lineVector(seed) {
+  const random = chance(seed);
+  const line = new Line();
+  const ops = [];
+  let version = 0;
+  let now = 10_000;
+  for (let at = 0; at < 600; at += 1) {
+    const what = random();
+    now += 50 + Math.round(random() * 100);
+    if (what < 0.3) {
+      const phase = ['paused', 'playing', 'playing', 'waiting'][Math.floor(random() * 4)];
+      version += random() < 0.9 ? 1 : -1;
+      const when = now + Math.round(random() * 500) - 100;
+      const state = { version, media, phase, rate: 1, position_ms: 1000 * at, anchor_ms: when, effective_at_ms: when, actor: 'a', reason: 'seek' };
+      ops.push({ op: 'take', now, state, taken: line.take(state, now) });
+    } else if (what < 0.4) {
+      ops.push({ op: 'settle', moment: now });
+      line.settle(now);
+      now -= Math.round(random() * 600);
+    }
+    for (const moment of [now - 200, now, now + 200]) ops.push({ op: 'at', moment, version: line.at(moment)?.version ?? null, position: line.position(moment) });
+  }
+  return ops;
 }
 
 const AHEAD = 987_654;
@@ -100,9 +129,13 @@ const AHEAD = 987_654;
 const PLAYER = { seekMs: 263.7, startMs: 41.3 };
 
 /** A player that is led through the states of a film: where it is each 50 ms, and what was sent. */
-async function followVector({ ppm, states, pauseAt }) {
+async function followVector({ ppm, states, pauseAt, startMs = PLAYER.startMs, held = [] }) {
   const time = new Time();
-  const world = computer(time, { origin: 0, ppm: 0 });
+  const setTimeout = (run, ms) => {
+    const due = time.now + ms;
+    return time.after((held.find(([from, to]) => due > from && due < to)?.[1] ?? due) - time.now, run);
+  };
+  const world = computer(time, { origin: 0, ppm: 0, setTimeout });
   const line = new Line();
   const clock = new Clock(world, () => true);
   for (let at = 0; at < 5; at += 1) clock.pong({ t0: 0, t1: AHEAD, t2: AHEAD });
@@ -129,7 +162,7 @@ async function followVector({ ppm, states, pauseAt }) {
       return Promise.resolve();
     },
   };
-  const player = new SimPlayer(time, { random: () => 0.5, ppm, frames: false, ...PLAYER, seekSpread: 0, startSpread: 0 });
+  const player = new SimPlayer(time, { random: () => 0.5, ppm, frames: false, ...PLAYER, startMs, seekSpread: 0, startSpread: 0 });
   const sync = follow(/** @type {any} */ (party), player);
   const places = [];
   // Between the follower's own ticks, so that nothing happens at the same time.
@@ -147,7 +180,7 @@ async function followVector({ ppm, states, pauseAt }) {
     await time.run(50);
   }
   sync.stop();
-  return { ppm, ahead: AHEAD, seek: PLAYER.seekMs, start: PLAYER.startMs, pause_at: pauseAt ?? null, states, places, sent: sent.filter(({ type }) => type !== 'report') };
+  return { ppm, ahead: AHEAD, seek: PLAYER.seekMs, start: startMs, held, pause_at: pauseAt ?? null, states, places, sent: sent.filter(({ type }) => type !== 'report') };
 }
 
 const media = { kind: 'sample', src: 'sample', duration_ms: 3_600_000 };
@@ -182,7 +215,14 @@ export async function vectors() {
       await followVector({ ppm: -2_500, states }),
       await followVector({ ppm: 0, states: states.slice(1, 2), pauseAt: 9_000 }),
       await followVector({ ppm: 30, states: states.slice(6, 7) }),
+      // Starts so slow that they miss: what is learnt of one, and of one that is too slow to be believed.
+      await followVector({ ppm: 10, states, startMs: 333.3 }),
+      await followVector({ ppm: 20, states: states.slice(6, 7), startMs: 777.7 }),
+      // A page that is held up: when it is to start, and while it is found to have missed that.
+      await followVector({ ppm: 40, states, held: [[2_903.1, 3_744.4], [20_950.3, 21_990.2]] }),
+      await followVector({ ppm: 50, states: states.slice(6, 7), startMs: 777.7, held: Array.from({ length: 20 }, (_, at) => [40_100.3 + 400 * at, 40_300.4 + 400 * at]) }),
     ],
+    line: [lineVector(21), lineVector(22)],
     position: states.map(({ state }) => [state, AHEAD + 45_000, positionOf(state, AHEAD + 45_000)]),
   };
 }

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod health;
 pub mod limiter;
 pub mod log;
 pub mod membership;
@@ -16,6 +17,8 @@ pub mod sessions;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+
+pub use health::Health;
 
 use crate::model::session::SessionRecord;
 
@@ -45,17 +48,6 @@ impl Durability {
     }
 }
 
-/// Whether the backend can deliver, as its own probe through the publish path saw it last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Health {
-    /// No probe has come home yet.
-    pub starting: bool,
-    /// The newest probes came home: what is published is delivered.
-    pub up: bool,
-    /// What an ack means at present.
-    pub durability: Durability,
-}
-
 /// The four ports and what watches over them, built by one adapter.
 #[derive(Clone)]
 pub struct Backend {
@@ -71,7 +63,7 @@ pub struct Backend {
     pub limiter: Arc<dyn limiter::Limiter>,
     /// The cluster's clock as this node sees it.
     pub clock: Arc<clock::ClusterClock>,
-    /// Changes when delivery becomes possible or impossible.
+    /// Changes when delivery becomes possible or impossible, for all sessions or for some.
     pub health: watch::Receiver<Health>,
 }
 

@@ -8,6 +8,7 @@ use tokio::time::interval;
 
 use super::Gateway;
 use crate::backend::{Durability, Health};
+use crate::hub::Telling;
 use crate::metrics::label::DurabilityLevel;
 use crate::protocol::outbound::Status;
 
@@ -38,7 +39,7 @@ impl Gateway {
     /// The state now.
     #[must_use]
     pub fn health(&self) -> HealthReport {
-        let health = *self.parts.backend.health.borrow();
+        let health = self.parts.backend.health.borrow().clone();
         let mut reasons = Vec::new();
         if health.starting {
             reasons.push("starting");
@@ -77,20 +78,20 @@ impl Gateway {
         ticked == 0 || self.started.elapsed().as_secs().saturating_sub(ticked) < LIVE.as_secs()
     }
 
-    /// Watches the backend for ever: listeners learn that publishing is suspended and that it works again; the gauges follow.
+    /// Watches the backend for ever: listeners learn that publishing in their session is suspended and that it works again; the gauges follow.
     pub async fn run_health(self: Arc<Self>) {
         let mut health = self.parts.backend.health.clone();
         let mut ticks = interval(TICK);
-        let mut told = true;
+        let mut told = Health { starting: false, up: true, partly: None, durability: Durability::Memory };
         loop {
-            let now: Health = *health.borrow_and_update();
+            let now: Health = health.borrow_and_update().clone();
             self.ticked.store(self.started.elapsed().as_secs().max(1), Ordering::Relaxed);
-            self.parts.metrics.set_durability(level(now));
+            self.parts.metrics.set_durability(level(now.durability));
             self.parts.metrics.node.ready.set(if self.health().ready { 1.0 } else { 0.0 });
-            if !now.starting && now.up != told {
-                told = now.up;
-                tracing::warn!(up = now.up, "backend state changed");
-                self.parts.hub.tell_all("status", Status::of(now.up).encode()).await;
+            if !now.starting && !now.delivers_as(&told) {
+                tracing::warn!(up = now.up, partly = now.partly.is_some(), "backend state changed");
+                self.parts.hub.tell_each("status", changes(told, now.clone())).await;
+                told = now;
             }
             tokio::select! {
                 changed = health.changed() => if changed.is_err() {
@@ -103,8 +104,17 @@ impl Gateway {
     }
 }
 
-fn level(health: Health) -> DurabilityLevel {
-    match health.durability {
+/// What each session is told once this was told and that holds: nothing, where nothing has changed.
+fn changes(told: Health, now: Health) -> Telling {
+    let (up, degraded) = (Status::of(true).encode(), Status::of(false).encode());
+    Telling::by(move |session| {
+        let delivers = now.delivers(session);
+        (delivers != told.delivers(session)).then(|| if delivers { up.clone() } else { degraded.clone() })
+    })
+}
+
+fn level(durability: Durability) -> DurabilityLevel {
+    match durability {
         Durability::Memory => DurabilityLevel::Memory,
         Durability::Aof => DurabilityLevel::Aof,
         Durability::Fsync => DurabilityLevel::Fsync,

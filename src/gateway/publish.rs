@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Gateway;
 use super::error::{GatewayError, RETRY_MS, refused};
@@ -352,7 +353,8 @@ impl Gateway {
     ) -> Result<Vec<Published>, BackendError> {
         let mut pause = PAUSE;
         loop {
-            let error = match self.parts.backend.log.publish(session, batch).await {
+            let span = tracing::debug_span!(parent: None, "publish", entries = i64::try_from(batch.len()).unwrap_or(i64::MAX));
+            let error = match self.parts.backend.log.publish(session, batch).instrument(span).await {
                 Ok(results) => return Ok(results),
                 Err(error) => error,
             };

@@ -196,8 +196,9 @@ impl Gateway {
         stay.0.lock().seats.insert(outbox.connection, seat);
         self.see_slots(&stay.0, &joined.snapshot.slots);
         self.parts.hub.attach(claims.sid, outbox.clone()).await;
-        let health = *self.parts.backend.health.borrow();
-        if !health.starting && !health.up {
+        // Once it is in the room: what changes from now on, the room is told.
+        let health = self.parts.backend.health.borrow().clone();
+        if !health.starting && !health.delivers(claims.sid) {
             // Who is here already was told when it began.
             outbox.send("status", &Status::of(false).encode());
         }

@@ -8,34 +8,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The header believed from trusted proxies (`CLIENT_IP_HEADER`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientIpHeader {
-    /// A list of addresses; nearly every proxy.
-    XForwardedFor,
-    /// A list of elements with `for=` (RFC 7239).
-    Forwarded,
-    /// One address.
-    XRealIp,
-    /// One address; Cloudflare.
-    CfConnectingIp,
-}
-
-impl ClientIpHeader {
-    /// The header's name, lower case.
-    #[must_use]
-    pub const fn name(self) -> HeaderName {
-        HeaderName::from_static(match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Forwarded => "forwarded",
-            Self::XRealIp => "x-real-ip",
-            Self::CfConnectingIp => "cf-connecting-ip",
-        })
-    }
-}
+use crate::config::proxies::ClientIpHeader;
 
 /// Which peers are believed, and which header of theirs.
 #[derive(Debug, Clone)]

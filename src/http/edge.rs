@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::peer::Addresses;
 use crate::config::Config;
 use crate::gateway::Gateway;
-use crate::hub::wheel::Wheel;
+use crate::hub::wheel::Wheels;
 use crate::metrics::Metrics;
 use crate::ws::Sockets;
 
@@ -24,13 +24,13 @@ pub struct Edge {
     /// What sockets share; event streams are counted with them.
     pub sockets: Arc<Sockets>,
     /// Event streams, to be kept awake.
-    pub streams: Arc<Wheel>,
+    pub streams: Arc<Wheels>,
 }
 
 impl Edge {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(gateway: Arc<Gateway>, sockets: Arc<Sockets>, streams: Arc<Wheel>) -> Self {
+    pub fn new(gateway: Arc<Gateway>, sockets: Arc<Sockets>, streams: Arc<Wheels>) -> Self {
         let (metrics, config) = (gateway.metrics().clone(), gateway.config().clone());
         let addresses = Arc::new(Addresses::new(&config.proxies));
         Self { gateway, metrics, config, addresses, sockets, streams }

@@ -1,7 +1,7 @@
 //! `GET /api/sessions/{id}/events`: the frames a socket would get, as server-sent events, for where WebSockets are blocked.
 //!
 //! The stream is a listener like any other: it takes the participant's seat, lags and catches up by the same rules, and is kept
-//! awake by a wheel of its own. A stream has no close codes: its last event is `error` with the word and the number that a socket
+//! awake by wheels of their own. A stream has no close codes: its last event is `error` with the word and the number that a socket
 //! would have been closed with.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -27,10 +27,8 @@ use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
 use crate::hub::sink::Sink;
-use crate::hub::wheel::TICK;
 use crate::model::address::LimitKey;
 use crate::protocol::close::Ending;
-use crate::protocol::framing::EVENT_STREAM_COMMENT;
 use crate::protocol::inbound::Resume;
 use crate::protocol::outbound;
 use crate::protocol::problem::Code;
@@ -76,17 +74,6 @@ pub async fn stream(
     });
     told.await.unwrap_or_else(|_| Err(GatewayError::of(Code::Internal)))?;
     Ok(answer(ReceiverStream::new(body)))
-}
-
-/// Keeps silent streams awake, for ever.
-pub async fn keep_awake(edge: Edge) {
-    let comment = Bytes::from_static(EVENT_STREAM_COMMENT);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        ticks.tick().await;
-        edge.streams.turn(&comment);
-    }
 }
 
 async fn serve(

@@ -12,8 +12,8 @@ use axum::response::Response;
 use ipnet::IpNet;
 
 use super::Edge;
-use super::client_ip::{self, AddressRule};
-use crate::config::proxies::{ClientIpHeader, ProxiesConfig};
+use super::client_ip::AddressRule;
+use crate::config::proxies::ProxiesConfig;
 
 /// Who asks. In the extensions of every request that passed the layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +36,8 @@ impl Addresses {
     /// Takes the settings.
     #[must_use]
     pub fn new(proxies: &ProxiesConfig) -> Self {
-        let header = match proxies.header {
-            ClientIpHeader::XForwardedFor => client_ip::ClientIpHeader::XForwardedFor,
-            ClientIpHeader::Forwarded => client_ip::ClientIpHeader::Forwarded,
-            ClientIpHeader::XRealIp => client_ip::ClientIpHeader::XRealIp,
-            ClientIpHeader::CfConnectingIp => client_ip::ClientIpHeader::CfConnectingIp,
-        };
         Self {
-            rule: AddressRule::new(proxies.trusted.clone(), header),
+            rule: AddressRule::new(proxies.trusted.clone(), proxies.header),
             trusted: proxies.trusted.clone(),
             warned: AtomicBool::new(false),
         }
@@ -58,8 +52,14 @@ impl Addresses {
                 "a client address header came from a peer that is no trusted proxy and is ignored"
             );
         }
+        Peer { client: client.address, trusted: self.trusts(peer) }
+    }
+
+    /// Whether a connection's peer is a trusted proxy.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        Peer { client: client.address, trusted: self.trusted.iter().any(|network| network.contains(&peer)) }
+        self.trusted.iter().any(|network| network.contains(&peer))
     }
 }
 
@@ -78,6 +78,7 @@ pub async fn find(State(edge): State<Edge>, mut request: Request, next: Next) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::proxies::ClientIpHeader;
 
     #[test]
     fn only_a_trusted_peer_speaks_for_others() {

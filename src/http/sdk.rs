@@ -18,7 +18,7 @@ macro_rules! modules {
 /// Every module of `sdk/` by its name.
 const MODULES: &[(&str, &str)] = modules! {
     "clock.js" "close.js" "connection.js" "drift.js" "emitter.js" "follow.js" "frames.js" "index.js" "line.js" "party.js" "player.js"
-    "repeats.js" "ring.js" "world.js"
+    "repeats.js" "ring.js" "times.js" "world.js"
 };
 
 /// `GET /sdk/{*module}`: asked for anew each time a page is loaded, as modules of two versions do not go together.

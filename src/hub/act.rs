@@ -48,7 +48,7 @@ pub(super) enum Act {
     Lost(Vec<Seat>),
     /// There is no such session any more.
     NoSession,
-    /// A frame that nobody keeps.
+    /// A frame for everybody that nobody keeps.
     Relayed(Relay),
     /// A frame for everybody, and its type.
     Told(&'static str, Bytes),

@@ -18,10 +18,10 @@ const YIELD_EVERY: usize = 256;
 
 /// How long a shard has had its thread, in listeners served.
 #[derive(Debug, Default)]
-pub(super) struct Turn(usize);
+pub(super) struct Turn(pub(super) usize);
 
 impl Turn {
-    async fn served(&mut self, listeners: usize) {
+    pub(super) async fn served(&mut self, listeners: usize) {
         self.0 += listeners;
         if self.0 >= YIELD_EVERY {
             self.0 = 0;
@@ -48,6 +48,11 @@ impl Listeners {
 
     pub(super) fn add(&mut self, outbox: Arc<Outbox>) {
         self.0.push(Listener { connection: outbox.connection, outbox });
+    }
+
+    /// All of them, as many at a time as are served in one turn.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = impl ExactSizeIterator<Item = &Arc<Outbox>>> {
+        self.0.chunks(YIELD_EVERY).map(|some| some.iter().map(|listener| &listener.outbox))
     }
 
     /// Takes one out, if it is among them.
@@ -122,14 +127,11 @@ fn meet(listener: &Outbox, act: &Act) {
 
 /// A relayed frame, encoded when the first listener of a framing wants it.
 #[derive(Debug, Default)]
-struct Relayed([Option<Bytes>; Framing::ALL.len()]);
+pub(super) struct Relayed([Option<Bytes>; Framing::ALL.len()]);
 
 impl Relayed {
-    fn pass(&mut self, relay: &Relay, listener: &Outbox, metrics: &Metrics) {
-        let meant = |who| relay.to.is_none_or(|to| to == who);
-        if !listener.seat().is_some_and(|(seat, _)| meant(seat.participant)) {
-            return;
-        }
+    /// Passes it to a listener for whom it is meant.
+    pub(super) fn pass(&mut self, relay: &Relay, listener: &Outbox, metrics: &Metrics) {
         let framing = listener.framing_of(relay.frame.len());
         let bytes = self.0[framing as usize].get_or_insert_with(|| {
             let mut out = BytesMut::new();

@@ -23,6 +23,7 @@ pub mod debts;
 mod listeners;
 pub mod noted;
 pub mod outbox;
+mod receivers;
 pub mod ring;
 mod room;
 pub mod run;
@@ -51,6 +52,7 @@ use behind::Behind;
 use noted::Noted;
 use outbox::Outbox;
 use ring::Ring;
+pub use shard::Telling;
 use shard::{Event, Shard, Ways};
 
 /// Events a shard's inbox holds. A full one loses announcements: their rooms turn behind and read the log instead, which is
@@ -248,11 +250,11 @@ impl Hub {
         self.tell(session, Event::Lose(session, head, seats)).await;
     }
 
-    /// Tells every listener on this node, in every room, the same frame.
-    pub async fn tell_all(&self, event: &'static str, frame: Bytes) {
+    /// Tells every listener on this node what is to be told in its room.
+    pub async fn tell_each(&self, event: &'static str, telling: Telling) {
         for door in &self.doors {
             // A closed inbox means that the node is gone and nobody is left to tell.
-            let _ = door.inbox.send(Event::TellAll(event, frame.clone())).await;
+            let _ = door.inbox.send(Event::TellEach(event, telling.clone())).await;
         }
     }
 

@@ -332,11 +332,11 @@ impl Outbox {
         self.terms.bytes / 2
     }
 
-    /// Since when it has held something unwritten, and how many bytes; `None` for nothing, or for one that is ending.
+    /// Since when it has held something unwritten, how many bytes, and whether it is ending; `None` for nothing.
     #[must_use]
-    pub fn burden(&self) -> Option<(Instant, usize)> {
+    pub fn burden(&self) -> Option<(Instant, usize, bool)> {
         let state = self.lock();
-        state.queued_since.filter(|_| state.closing.is_none()).map(|since| (since, state.queued_bytes))
+        state.queued_since.map(|since| (since, state.queued_bytes, state.closing.is_some()))
     }
 
     /// Waits until there is something to do.

@@ -33,8 +33,18 @@ const BATCH: usize = 256;
 /// would go to all.
 const PEERS_SHOWN: usize = 50;
 
+/// Which frame the listeners of a session are told, if any.
+#[derive(Clone)]
+pub struct Telling(Arc<dyn Fn(SessionId) -> Option<Bytes> + Send + Sync>);
+
+impl Telling {
+    /// What this says of each session; asked once for each room, by the room's own shard.
+    pub fn by(choose: impl Fn(SessionId) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(choose))
+    }
+}
+
 /// What can come to a shard.
-#[derive(Debug)]
 pub(super) enum Event {
     Open(Arc<Room>),
     Begin(SessionId, History),
@@ -47,7 +57,7 @@ pub(super) enum Event {
     Repair(SessionId, Repair),
     Expect(SessionId, Seq),
     Lose(SessionId, Seq, Vec<Seat>),
-    TellAll(&'static str, Bytes),
+    TellEach(&'static str, Telling),
     /// Rooms were flooded or interrupted while the inbox may have been empty.
     Look,
 }
@@ -157,9 +167,10 @@ impl Shard {
                 })
                 .await;
             }
-            Event::TellAll(event, frame) => {
-                for here in self.rooms.values() {
-                    let act = Act::Told(event, frame.clone());
+            Event::TellEach(event, telling) => {
+                for (session, here) in &self.rooms {
+                    let Some(frame) = (telling.0)(*session) else { continue };
+                    let act = Act::Told(event, frame);
                     here.listeners.hear(act, &self.ways.others, &mut self.turn, &self.commons).await;
                 }
             }
@@ -203,14 +214,14 @@ impl Shard {
     }
 
     async fn relayed(&mut self, session: SessionId, relay: Relay) {
-        let Some(here) = self.rooms.get(&session) else { return };
+        let Some(here) = self.rooms.get_mut(&session) else { return };
         if peers::is_from_a_node(&relay.frame) {
             self.ways.noted.peers(session, relay.frame.clone());
             if here.rules.present() > PEERS_SHOWN || peers::is_question(&relay.frame) {
                 return;
             }
         }
-        here.listeners.hear(Act::Relayed(relay), &self.ways.others, &mut self.turn, &self.commons).await;
+        here.listeners.pass(relay, &self.ways.others, &mut self.turn, &self.commons).await;
     }
 
     async fn repair(&mut self, session: SessionId, repair: Repair) {

@@ -11,8 +11,10 @@ use tokio::sync::mpsc;
 
 use super::Commons;
 use super::act::Act;
-use super::listeners::{Listeners, Turn};
+use super::listeners::{Listeners, Relayed, Turn};
 use super::outbox::Outbox;
+use super::receivers::Receivers;
+use crate::backend::log::Relay;
 use crate::model::id::{ConnectionId, SessionId};
 use crate::protocol::framing::Framing;
 
@@ -25,6 +27,8 @@ pub(super) enum Word {
     Attach(SessionId, Arc<Outbox>),
     Detach(SessionId, ConnectionId),
     Act(SessionId, Arc<Act>),
+    /// A frame for one of its listeners.
+    Pass(Arc<Outbox>, Arc<Relay>),
     Close(SessionId),
 }
 
@@ -38,6 +42,8 @@ pub(super) struct Spread {
     own: Listeners,
     /// Nothing for a room that was never large.
     away: Option<Box<Away>>,
+    /// Nothing for a room without a message for one participant so far.
+    receivers: Option<Box<Receivers>>,
 }
 
 /// Those with other shards.
@@ -46,29 +52,33 @@ struct Away {
     /// How many, by shard.
     counts: Vec<usize>,
     /// With which shard each is.
-    places: HashMap<ConnectionId, (usize, Framing)>,
+    places: HashMap<ConnectionId, (usize, Arc<Outbox>)>,
 }
 
 impl Away {
-    fn remove(&mut self, connection: ConnectionId) -> Option<(usize, Framing)> {
-        let (place, framing) = self.places.remove(&connection)?;
+    fn remove(&mut self, connection: ConnectionId) -> Option<(usize, Arc<Outbox>)> {
+        let (place, outbox) = self.places.remove(&connection)?;
         self.counts[place] -= 1;
-        Some((place, framing))
+        Some((place, outbox))
     }
 }
 
 impl Spread {
     pub(super) fn new(session: SessionId) -> Self {
-        Self { session, own: Listeners::default(), away: None }
+        Self { session, own: Listeners::default(), away: None, receivers: None }
     }
 
     /// Takes a listener in, where there are the fewest whole parts.
     pub(super) async fn attach(&mut self, outbox: Arc<Outbox>, others: &Others) {
-        let Some(place) = self.place(others.len()) else { return self.own.add(outbox) };
+        let place = self.place(others.len());
+        if let Some(receivers) = &mut self.receivers {
+            receivers.add(place, &outbox);
+        }
+        let Some(place) = place else { return self.own.add(outbox) };
         let away = self.away.get_or_insert_default();
         away.counts.resize(others.len(), 0);
         away.counts[place] += 1;
-        away.places.insert(outbox.connection, (place, outbox.framing()));
+        away.places.insert(outbox.connection, (place, outbox.clone()));
         tell(&others[place], Word::Attach(self.session, outbox)).await;
     }
 
@@ -82,12 +92,56 @@ impl Spread {
 
     /// Takes one out; its framing, if it was there.
     pub(super) async fn detach(&mut self, connection: ConnectionId, others: &Others) -> Option<Framing> {
-        let away = self.away.as_mut();
-        let Some((place, framing)) = away.and_then(|away| away.remove(connection)) else {
-            return self.own.remove(connection).map(|gone| gone.framing());
+        let away = self.away.as_mut().and_then(|away| away.remove(connection));
+        let (place, gone) = match away {
+            Some((place, gone)) => (Some(place), gone),
+            None => (None, self.own.remove(connection)?),
         };
-        tell(&others[place], Word::Detach(self.session, connection)).await;
-        Some(framing)
+        if let Some(receivers) = &mut self.receivers {
+            receivers.remove(&gone);
+        }
+        if let Some(place) = place {
+            tell(&others[place], Word::Detach(self.session, connection)).await;
+        }
+        Some(gone.framing())
+    }
+
+    /// Passes a frame that nobody keeps to those for whom it is meant: everybody, or the listeners of one participant, and then nobody
+    /// else is looked at. It goes by the same queue as everything for a part.
+    pub(super) async fn pass(&mut self, relay: Relay, others: &Others, turn: &mut Turn, commons: &Commons) {
+        let Some(to) = relay.to else {
+            return self.hear(Act::Relayed(relay), others, turn, commons).await;
+        };
+        if self.receivers.is_none() {
+            self.receivers = Some(Box::new(self.sort_out(turn).await));
+        }
+        let theirs = self.receivers.as_ref().map_or(&[][..], |receivers| receivers.of(to));
+        let (relay, mut relayed) = (Arc::new(relay), Relayed::default());
+        for receiver in theirs {
+            match receiver.place {
+                None => relayed.pass(&relay, &receiver.outbox, &commons.metrics),
+                Some(place) => {
+                    tell(&others[place], Word::Pass(receiver.outbox.clone(), relay.clone())).await;
+                }
+            }
+        }
+        turn.served(theirs.len()).await;
+    }
+
+    /// The only time that a message for one participant costs a look at everybody.
+    async fn sort_out(&self, turn: &mut Turn) -> Receivers {
+        let mut receivers = Receivers::default();
+        for some in self.own.chunks() {
+            let count = some.len();
+            some.for_each(|outbox| receivers.add(None, outbox));
+            turn.served(count).await;
+        }
+        let away = self.away.iter().flat_map(|away| away.places.values());
+        for (place, outbox) in away {
+            receivers.add(Some(*place), outbox);
+            turn.served(1).await;
+        }
+        receivers
     }
 
     /// Has every part carry out an act.
@@ -155,6 +209,10 @@ impl Parts {
                         listeners.hear(&act, &mut turn, &self.commons.metrics).await;
                     }
                     part_done(act, &self.commons);
+                }
+                Word::Pass(outbox, relay) => {
+                    Relayed::default().pass(&relay, &outbox, &self.commons.metrics);
+                    turn.served(1).await;
                 }
                 Word::Close(session) => drop(self.rooms.remove(&session)),
             }

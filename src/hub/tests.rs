@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+mod receivers;
 mod spread;
 
 use super::sink::Sink;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -17,16 +18,18 @@ use crate::backend::memory::{MemorySettings, memory};
 use crate::backend::redis::{self, Condition, RedisSettings, Surroundings};
 use crate::backend::{Backend, Durability};
 use crate::config::Config;
+use crate::config::build::{REVISION, VERSION};
 use crate::config::limits::OnOutage;
 use crate::config::redis::{Durability as Asked, RedisHost, RedisTarget, RedisTopology};
 use crate::gateway::{Gateway, Parts};
 use crate::http::Edge;
-use crate::hub::wheel::Wheel;
+use crate::hub::wheel::Wheels;
 use crate::hub::{Commons, Hub};
 use crate::metrics::label::{BackendKind, Origin};
 use crate::metrics::process::Build;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::model::id::NodeId;
+use crate::protocol::framing::EVENT_STREAM_COMMENT;
 use crate::shutdown::Shutdown;
 use crate::telemetry::DroppedLines;
 use crate::ws::Sockets;
@@ -43,7 +46,7 @@ pub(super) struct Built {
     /// The link to Redis, when there is one.
     pub(super) condition: Option<watch::Receiver<Condition>>,
     /// Everyone who is connected, by kind.
-    pub(super) wheels: [Arc<Wheel>; 2],
+    pub(super) wheels: [Arc<Wheels>; 2],
 }
 
 /// Counts what the hashing pool does.
@@ -102,18 +105,17 @@ pub(super) fn build(
     shutdown.background(upkeep(metrics.clone(), dropped_lines));
 
     let sockets = Sockets::new(gateway.clone(), file_limit::connections(config.connections.max));
-    let streams = Arc::new(Wheel::new(STREAM_COMMENT, None));
-    let wheels = [sockets.wheel.clone(), streams.clone()];
-    shutdown.background(sockets.clone().run_heartbeat());
-    let edge = Edge::new(gateway, sockets, streams);
-    shutdown.background(crate::http::events::keep_awake(edge.clone()));
-    Ok(Built { edge, condition, wheels })
+    let streams = Wheels::new(config.server.worker_threads, STREAM_COMMENT, None);
+    let wheels = [sockets.wheels.clone(), streams.clone()];
+    sockets.heartbeats().for_each(|task| shutdown.background(task));
+    streams.tasks(|| Bytes::from_static(EVENT_STREAM_COMMENT)).for_each(|task| shutdown.background(task));
+    shutdown.background(sockets.clone().run_relief());
+    Ok(Built { edge: Edge::new(gateway, sockets, streams), condition, wheels })
 }
 
 pub(super) fn build_of(config: &Config) -> Build {
     let backend = if config.redis.target.is_some() { BackendKind::Redis } else { BackendKind::Memory };
-    let revision = option_env!("WATCHPARTY_REVISION").unwrap_or("unknown");
-    Build { version: env!("CARGO_PKG_VERSION"), revision, backend }
+    Build { version: VERSION, revision: REVISION, backend }
 }
 
 fn backend(

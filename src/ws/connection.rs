@@ -89,7 +89,7 @@ async fn begin(
     let Arrival { session, token, resume, ticket, since, deflate } = arrival;
     let mut place = Box::new(Place { ticket, since });
     let outbox = Outbox::new(sockets.number(), Sink::Socket(socket, deflate), sockets.terms.clone());
-    sockets.wheel.add(&outbox);
+    sockets.wheels.add(&outbox);
     let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
     let asked = (session, token, resume);
     match greet(&sockets, &outbox, (&mut decoder, &mut first), asked).await {

@@ -1,4 +1,5 @@
-//! The pings: one task turns the wheel, and a pong tells how long its ping took.
+//! The pings' frame and what a pong tells, and the watch over what all connections hold together. Who is pinged when is the wheels'
+//! to know (`hub/wheel`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,16 +13,23 @@ use crate::hub::wheel::TICK;
 use crate::protocol::framing::ping_frame;
 
 impl Sockets {
-    /// Pings for ever who is silent. The frame of a tick is encoded once and carries the moment it was sent.
-    pub async fn run_heartbeat(self: Arc<Self>) {
+    /// Tasks that ping for ever who is silent. The frame of a tick is encoded once and carries the moment it was sent.
+    pub fn heartbeats(&self) -> impl Iterator<Item = impl Future<Output = ()> + Send + use<>> + use<> {
+        let since = self.since;
+        self.wheels.tasks(move || {
+            let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            ping_frame(&micros.to_be_bytes())
+        })
+    }
+
+    /// Ends those who wait longest, for ever, when all together hold too much.
+    pub async fn run_relief(self: Arc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
-            let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.wheel.turn(&ping_frame(&micros.to_be_bytes()));
             if self.terms.held.load(Ordering::Relaxed) > self.terms.bytes_total {
-                relieve(&self.terms, &self.wheel.all());
+                relieve(&self.terms, &self.wheels.all());
             }
         }
     }

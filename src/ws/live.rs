@@ -175,7 +175,7 @@ impl Live {
         match read {
             Ok(Read::Bytes(0)) => {}
             Ok(Read::Bytes(count)) => {
-                self.sockets.wheel.heard(&self.actor.outbox);
+                self.sockets.wheels.heard(&self.actor.outbox);
                 self.sockets.gateway.metrics().sockets.received_bytes.increment(count as u64);
             }
             Ok(Read::End) | Err(_) => self.end(Closing::PeerLost),
@@ -192,7 +192,7 @@ impl Live {
             Ok(0) => {}
             Ok(_) => {
                 // A slow reader's pong waits behind what it reads: that it reads is as good.
-                self.sockets.wheel.heard(&self.actor.outbox);
+                self.sockets.wheels.heard(&self.actor.outbox);
                 self.stuck_since = Some(Instant::now());
             }
             Err(_) => self.end(Closing::PeerLost),

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 use crate::gateway::Gateway;
 use crate::hub::terms::Terms;
-use crate::hub::wheel::Wheel;
+use crate::hub::wheel::Wheels;
 use crate::model::id::ConnectionId;
 use gate::{Caps, Gate};
 
@@ -44,7 +44,7 @@ pub struct Sockets {
     /// Who may connect.
     pub gate: Arc<Gate>,
     /// Who is pinged when.
-    pub wheel: Arc<Wheel>,
+    pub wheels: Arc<Wheels>,
     /// What a listener may hold.
     pub terms: Arc<Terms>,
     /// Numbers connections, event streams among them.
@@ -66,7 +66,7 @@ impl Sockets {
         };
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
         metrics.fan_out.outbox_bytes_limit.set(config.outbox.bytes_total as f64);
-        let wheel = Wheel::new(connections.ping_interval, Some(connections.pong_timeout));
+        let (interval, timeout) = (connections.ping_interval, Some(connections.pong_timeout));
         let terms = Terms {
             frames: config.outbox.frames,
             bytes: config.outbox.bytes,
@@ -76,7 +76,7 @@ impl Sockets {
         };
         Arc::new(Self {
             gate: Gate::new(caps, metrics),
-            wheel: Arc::new(wheel),
+            wheels: Wheels::new(config.server.worker_threads, interval, timeout),
             terms: Arc::new(terms),
             next: AtomicU64::new(1),
             since: Instant::now(),

@@ -2,23 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, PASSWORD, Person } from './support/people.js';
+import { PASSWORD, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
-import { house } from './support/servers.js';
+import { chromium, home } from './support/stage.js';
 
 const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
 
 /** Through the debugger, so that the page's policy stays what it is. */
 async function holds(person, where) {
@@ -52,8 +43,6 @@ for (const [words, options] of [
     await grace.says('Hello!');
     await ada.sees('.message', 'Hello!');
     await ada.page.click('#empty-sample');
-    await eventually('the film is there', () => ada.page.isHidden('#empty'));
-    await ada.page.click('#toggle');
     await ada.plays();
     await holds(ada, 'a room');
     await ada.page.click('#hud-toggle');
@@ -66,6 +55,23 @@ for (const [words, options] of [
       await ada.page.keyboard.press('Escape');
       await eventually(`${name} is closed`, () => ada.page.isHidden(`#${name}-box`));
     }
+    await ada.page.click('#settings');
+    await ada.page.click('#end');
+    await ada.shows('#end-box');
+    await holds(ada, 'the question before the end');
+    await ada.shot(`end-${words.replaceAll(/\W+/g, '-')}`);
+    for (const name of ['end', 'settings']) {
+      await ada.page.keyboard.press('Escape');
+      await eventually(`${name} is closed`, () => ada.page.isHidden(`#${name}-box`));
+    }
+    await ada.page.click('.person:has-text("Grace") .menu > button');
+    await holds(ada, 'what to do about somebody');
+    await ada.page.click('.person:has-text("Grace") .menu li:has-text("keep out")');
+    await ada.shows('#remove-box');
+    await holds(ada, 'the question before a removal');
+    await ada.shot(`remove-${words.replaceAll(/\W+/g, '-')}`);
+    await ada.page.keyboard.press('Escape');
+    await eventually('it is closed', () => ada.page.isHidden('#remove-box'));
     await ada.page.click('#leave');
     await ada.shows('#over');
     await holds(ada, 'over');

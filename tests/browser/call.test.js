@@ -1,20 +1,11 @@
 // A call beside the film: pictures and sound go from browser to browser, signals through two replicas.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, Person } from './support/people.js';
+import { Person } from './support/people.js';
 import { eventually } from './support/patience.js';
-import { house } from './support/servers.js';
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
+import { chromium, home } from './support/stage.js';
 
 /** A picture of somebody else moves here: frames were decoded, and more come. */
 async function watches(person, name, purpose = 'cam') {

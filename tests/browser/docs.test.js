@@ -2,21 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, Person } from './support/people.js';
-import { house } from './support/servers.js';
+import { Person } from './support/people.js';
+import { chromium, home } from './support/stage.js';
 
 const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
 
 test('every call and every schema is on the page, and nothing was asked of anybody else', async () => {
   const ada = await Person.arrive(chromium, 'Ada', { reducedMotion: 'reduce' });

@@ -1,20 +1,12 @@
 // What happens to a party when something dies: a replica under a playing film, and one's own network.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, inStep, NETWORK, Person } from './support/people.js';
+import { inStep, NETWORK, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
 import { house } from './support/servers.js';
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
+import { chromium, home } from './support/stage.js';
 
 async function watching(home) {
   const [ada, grace] = [await Person.arrive(chromium, 'Ada'), await Person.arrive(chromium, 'Grace')];
@@ -22,8 +14,6 @@ async function watching(home) {
   await grace.join(home.doors[1], path);
   await grace.inside();
   await ada.page.click('#empty-sample');
-  await eventually('the film is there', () => ada.page.isHidden('#empty'));
-  await ada.page.click('#toggle');
   await Promise.all([ada.plays(), grace.plays()]);
   await inStep(ada, grace);
   return { ada, grace };
@@ -70,28 +60,66 @@ test('a replica that stops hands its people over', async () => {
   await house_.close();
 });
 
-test('a replica is killed while the film plays, and the party goes on through the other', async () => {
+/** What a page says of its connection, and when, by this computer's clock: `[when, what]`, as it changes. @param {Person} person */
+function notes({ page }) {
+  return page.evaluate(() => {
+    const place = /** @type {HTMLElement} */ (document.querySelector('#banners'));
+    const said = (/** @type {any} */ (globalThis).said_ = []);
+    new MutationObserver(() => said.push([performance.timeOrigin + performance.now(), place.innerText])).observe(place, { childList: true, subtree: true, characterData: true });
+  });
+}
+
+/** What somebody's chat has, in order. @param {Person} person */
+const chat = (person) => person.text('.message .text');
+
+/** A line of the numbers. @param {Person} person @param {string} name */
+const number = ({ page }, name) => page.evaluate((name) => [...document.querySelectorAll('#hud dt')].find((one) => one.textContent === name)?.nextElementSibling?.textContent, name);
+
+test('a replica is killed while the film plays: the party goes on through the other, and nobody misses a word or a move', async (t) => {
   const { ada, grace } = await watching(home);
   const [first, second] = home.nodes.map(({ port }) => port);
   assert.equal(home.doors[0].went.at(-1), first);
-  await home.kill(0);
-  await ada.sees('#banners', /Connection lost|Connected again/);
-  await ada.says('Did anybody notice?');
-  await ada.plays();
-  await grace.sees('.message', 'Did anybody notice?');
+  await notes(ada);
+  /** @param {Person} one */
+  const talk = async (one, from, to) => {
+    for (let at = from; at <= to; at += 1) await one.says(`${one.name} ${at}`);
+  };
+  await Promise.all([talk(ada, 1, 4), talk(grace, 1, 4)]);
+  const killed = performance.timeOrigin + performance.now();
+  // What Ada says now is on a wire that leads nowhere, and what Grace says and does cannot reach her.
+  await Promise.all([home.kill(0), talk(ada, 5, 12), talk(grace, 5, 12).then(() => grace.page.fill('#seek', '61000'))]);
+  await ada.sees('#timeline', 'Grace jumped to 1:01');
+  await Promise.all([talk(ada, 13, 16), talk(grace, 13, 16)]);
+  for (const one of [ada, grace]) await eventually(`${one.name} has it all`, async () => (await chat(one)).length === 32, () => chat(one));
+  const heard = await chat(ada);
+  assert.deepEqual(await chat(grace), heard, 'the same for both, in one order');
+  for (const name of ['Ada', 'Grace']) {
+    const theirs = heard.filter((text) => text.startsWith(name));
+    assert.deepEqual(theirs, Array.from({ length: 16 }, (_, at) => `${name} ${at + 1}`), 'each once, as it was said');
+  }
   assert.equal(home.doors[0].went.at(-1), second);
-  await grace.says('Notice what?');
-  await ada.sees('.message', 'Notice what?');
+  await Promise.all([ada.plays(), grace.plays()]);
   await inStep(ada, grace);
   await grace.page.click('#toggle');
   await Promise.all([ada.pauses(), grace.pauses()]);
-  await ada.sees('#timeline', /Grace paused at/);
-  await ada.shot('after-the-kill');
   for (const one of [ada, grace]) {
-    assert.equal((await one.text('.message')).length, 2, 'each message once');
+    await one.sees('#timeline', /(Grace|You) paused at 1:\d\d/);
+    await one.page.click('#hud-toggle');
+    await one.sees('#hud dd', /paused \(pause\)/);
+    const deeds = (await one.text('#timeline')).join();
+    assert.equal(deeds.match(/(Grace|You) jumped to/g)?.length, 1, 'one move, told once');
     assert.equal((await one.text('.person')).length, 2, 'nobody lost a seat');
-    assert.equal((await one.text('.deeds')).filter((text) => /lost the connection|left/.test(text)).length, 0);
+    assert.doesNotMatch(deeds, /lost the connection|left/);
+    assert.equal(await one.page.locator('.pending, .failed').count(), 0, 'and nothing waits');
   }
+  for (const name of ['film version', 'seq']) assert.equal(await number(ada, name), await number(grace, name), name);
+  await ada.shot('after-the-kill');
+
+  const said = await ada.page.evaluate(() => /** @type {any} */ (globalThis).said_);
+  const lost = said.find(([, text]) => text.includes('Connection lost'));
+  const again = said.find(([, text]) => text.includes('Connected again'));
+  assert.match(again[1], /Connected again, (nothing was missed|\d+ missed entr\w+ caught up)/, 'resumed, not begun anew');
+  t.diagnostic(`the loss was noticed ${Math.round(lost[0] - killed)} ms after the kill; connected again after ${Math.round(again[0] - killed)} ms (2 s are asked for): ${again[1].trim()}`);
   ada.content(NETWORK);
   grace.content();
   await ada.go();

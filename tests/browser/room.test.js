@@ -2,22 +2,13 @@
 // keyboards, screen readers, and a policy that nothing breaks.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import jsqr from 'jsqr';
 
-import { browser, inStep, NETWORK, Person } from './support/people.js';
+import { inStep, NETWORK, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
-import { house } from './support/servers.js';
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
+import { chromium, home } from './support/stage.js';
 
 /** Ada on the first replica, Grace on the second, in one session. */
 async function party(options = {}) {
@@ -31,7 +22,8 @@ async function party(options = {}) {
 }
 
 async function film({ ada, grace }) {
-  await ada.page.click('#empty-sample');
+  await ada.page.click('#empty-choose');
+  await ada.page.click('#choose-sample');
   for (const one of [ada, grace]) await eventually(`${one.name} has the film`, () => one.page.isHidden('#empty'));
   await ada.sees('#length', '2:00');
 }
@@ -109,6 +101,16 @@ test('two on two replicas meet, talk, and watch', async () => {
   await bo.shot('phone-late');
   for (const one of room.people) one.content();
   for (const one of room.people) await one.go();
+});
+
+test('“Play the sample” plays it, for everybody, in one click', async () => {
+  const { ada, grace, people } = await party();
+  await ada.page.click('#empty-sample');
+  await Promise.all([ada.plays(), grace.plays()]);
+  await inStep(ada, grace);
+  await grace.sees('#timeline', /Ada put on “Sample film”[\s\S]*Ada pressed play at 0:00/);
+  for (const one of people) one.content();
+  for (const one of people) await one.go();
 });
 
 test('a reload keeps the seat, the past and the film', async () => {

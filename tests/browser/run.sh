@@ -8,42 +8,23 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-target=${CARGO_TARGET_DIR:-$root/target}
-WATCHPARTY_BINARY=$(realpath "${1:-$target/debug/watchparty}")
-WATCHPARTY_SHOTS=$target/browser
-CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
-export WATCHPARTY_BINARY WATCHPARTY_SHOTS CHROMIUM
+# shellcheck source=/dev/null  # checked by itself
+. "$root/scripts/node-tests.sh"
 
-if [ ! -x "$WATCHPARTY_BINARY" ]; then
-  echo "browser: no $WATCHPARTY_BINARY; run 'cargo build' first" >&2
-  exit 1
-fi
+need_gateway browser "$root" "${1:-}"
+WATCHPARTY_SHOTS=${CARGO_TARGET_DIR:-$root/target}/browser
+CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
+export WATCHPARTY_SHOTS CHROMIUM
 if [ -z "$CHROMIUM" ]; then
   echo "browser: no chromium; scripts/install-test-deps.sh installs Debian's" >&2
   exit 1
 fi
 cd "$here"
-
-# What already is of these versions is kept: installing asks a registry. No package of them needs its scripts run.
-if ! cmp -s package-lock.json node_modules/installed.json; then
-  npm ci --silent --no-audit --no-fund --ignore-scripts
-  cp package-lock.json node_modules/installed.json
-fi
+need_packages
 
 if [ -n "${PROGRAM:-}" ]; then
   exec node "$PROGRAM"
 fi
-
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-status=0
 # One file at a time: players that starve on a busy machine prove nothing.
 # shellcheck disable=SC2086  # the star is to become file names
-node --test --test-concurrency=1 --test-reporter=spec ${ONLY:-*}.test.js | tee "$log" || status=$?
-# Node's own closing lines are "ℹ pass N" and so on; a test that was cancelled did not pass.
-awk '
-  $1 == "ℹ" && $2 == "pass" { passed = $3 }
-  $1 == "ℹ" && ($2 == "fail" || $2 == "cancelled") { failed += $3 }
-  END { printf "%d passed, %d failed\n", passed, failed }
-' "$log"
-exit "$status"
+node_tests --test-concurrency=1 ${ONLY:-*}.test.js

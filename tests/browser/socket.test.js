@@ -1,19 +1,10 @@
 // What the browser makes of our socket by itself, beneath the SDK: the extension it agrees on.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { browser, Person } from './support/people.js';
-import { house } from './support/servers.js';
-
-let chromium, home;
-before(async () => {
-  [chromium, home] = await Promise.all([browser(), house()]);
-});
-after(async () => {
-  await chromium?.close();
-  await home?.close();
-});
+import { Person } from './support/people.js';
+import { chromium, home } from './support/stage.js';
 
 test('Chromium agrees on compression and inflates what it is sent', async () => {
   const ada = await Person.arrive(chromium, 'Ada');

@@ -24,11 +24,12 @@ import rendering
 import restricted
 import settings
 import watching
+import workflows
 from ledger import Ledger, Skip
 from place import CHART, ROOT, tool
 
 YAMLLINT = "{extends: default, rules: {line-length: disable, document-start: disable, braces: {max-spaces-inside: 1}, \
-indentation: {indent-sequences: whatever}, comments: {min-spaces-from-content: 1}}}"
+indentation: {indent-sequences: whatever}, truthy: {check-keys: false}, comments: {min-spaces-from-content: 1}}}"
 
 
 def profile_holds(rendered: rendering.Render) -> list[str]:
@@ -60,7 +61,7 @@ def yaml_is_tidy() -> list[str]:
     if lint is None:
         raise Skip("no yamllint (PyPI): the form of YAML files is not looked at")
     plain = [CHART / "Chart.yaml", CHART / "values.yaml", CHART / "ci", CHART / "files", ROOT / "k8s", ROOT / "ops"]
-    plain += [ROOT / "compose.yaml"]
+    plain += [ROOT / "compose.yaml", ROOT / ".github"]
     done = subprocess.run([lint, "--strict", "-d", YAMLLINT, *plain], capture_output=True, text=True)
     return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()
 
@@ -163,13 +164,23 @@ def check_around(ledger: Ledger) -> None:
     ledger.run("the nodes of compose.yaml have settings that stand", around.compose_settings_stand)
 
 
+def check_workflows(ledger: Ledger) -> None:
+    ledger.run("workflows are pinned and have few rights", workflows.are_modest)
+    ledger.run("a workflow that has more is found", workflows.modesty_bites)
+    ledger.run("shellcheck is quiet on their scripts", workflows.scripts_are_clean)
+    ledger.run("actionlint is quiet", workflows.actionlint_is_quiet)
+    ledger.run("zizmor is quiet", workflows.zizmor_is_quiet)
+    ledger.run("actionlint and zizmor mind what is wrong", workflows.both_bite)
+    ledger.run("a release is compared with its tag", workflows.release_is_compared)
+
+
 def main() -> int:
     if sys.argv[1:] == ["--write"]:
         kustomize.write()
         handbook.write()
         return 0
     ledger = Ledger()
-    for part in (check_renderings, check_chart, check_watching, check_pages, check_around):
+    for part in (check_renderings, check_chart, check_watching, check_pages, check_around, check_workflows):
         part(ledger)
     return ledger.close()
 

@@ -62,6 +62,11 @@ impl Talk {
         }
     }
 
+    /// What the listener is told next of the backend.
+    async fn backend(&mut self) -> Value {
+        self.b.expect_where("a state of the backend", is_state).await["data"]["backend"].clone()
+    }
+
     /// Everything said is in the log once, in order; the listener has it all, without a break.
     async fn assert_whole(&mut self, node: &Node, head: u64) {
         let expected: Vec<_> =
@@ -75,6 +80,20 @@ impl Talk {
         assert!(broken.is_empty(), "nothing was lost: {broken:?}");
         assert_contiguous(&entries(&frames));
     }
+}
+
+/// Whether the backend works, and not where an epoch begins.
+fn is_state(frame: &Value) -> bool {
+    frame["type"] == "status" && frame["data"].get("epoch").is_none()
+}
+
+/// Was never told that the backend does not work, nor that it does again.
+async fn assert_untold(client: &mut TestClient) {
+    client.settle().await;
+    let frames = client.seen();
+    let told: Vec<&Value> = frames.iter().filter(|frame| is_state(frame)).collect();
+    assert!(told.is_empty(), "nothing of this session was away: {told:?}");
+    client.keep(frames);
 }
 
 async fn nodes(cluster: &RedisCluster) -> [Node; 2] {
@@ -139,14 +158,24 @@ async fn a_primary_dies_and_only_its_sessions_notice() {
     for node in &nodes {
         node.wait_ready_is(503).await;
     }
+    assert_eq!(hit.backend().await, "degraded");
     // Sessions of other slots go on: each word is acked at once while a third of the slots has no primary.
     spared.say_at_once(3).await;
+    let newcomer = spared.party.guest();
+    let mut late = spared.party.seat(&nodes[0], &newcomer).await.0;
+    for client in [&mut late, &mut spared.a, &mut spared.b] {
+        assert_untold(client).await;
+    }
     hit.say(1).await;
     assert_ne!(cluster.owner_of(slot).await, 0);
     let head = hit.say(3).await;
     // Each node finds the new primary by itself, and refuses newcomers of its slots until then.
     for node in &nodes {
         node.wait_ready().await;
+    }
+    assert_eq!(hit.backend().await, "up");
+    for client in [&mut late, &mut spared.a, &mut spared.b] {
+        assert_untold(client).await;
     }
     hit.assert_whole(&nodes[1], head).await;
     assert_eq!(cluster.servers[PRIMARIES].cli(&["HGET", &key, "q"]).await, head.to_string());

@@ -34,9 +34,10 @@ async fn a_planned_failover_loses_nothing_and_resets_nobody() {
         say(&mut a, n, &format!("said {n}")).await;
     }
     let primary = sentinels.fail_over(0).await;
-    // A node is as ready before it has heard of the new primary as after: both have left the old one when nobody listens there.
-    wait::until("nobody to listen to the old primary", || async {
-        (listened_to(&sentinels).await == [primary]).then_some(())
+    // A node is as ready before it has heard of the new primary as after.
+    wait::until("both nodes to listen to the new primary and nobody to the old one", || async {
+        let homes = sentinels.servers[primary].server.cli(&["PUBSUB", "SHARDCHANNELS", "wp:{*}:n"]).await;
+        (homes.lines().count() == 2 && listened_to(&sentinels).await == [primary]).then_some(())
     })
     .await;
     node.wait_ready().await;

@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 use super::profile::{self, Profile};
 use super::report::ReportOptions;
 use super::{Asked, Cli};
+use crate::scenario;
 
 /// A command line.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ impl CommandLine {
         let (expanded, profile) =
             profile::expand(args).map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
         let cli = Cli::try_parse_from(expanded)?;
-        unless_for_nothing(&cli)?;
-        of_parts_it_has(&cli)?;
+        unless_for_nothing(&cli, profile.as_ref())?;
+        of_parts_it_has(&cli, profile.as_ref())?;
         let mut words: Vec<String> = args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         if let Some(program) = words.first_mut() {
             // Where it lies is this machine's business.
@@ -41,33 +42,56 @@ impl CommandLine {
 }
 
 /// An option that would change nothing is a mistake to be told of: somebody counts on it.
-fn unless_for_nothing(cli: &Cli) -> Result<(), clap::Error> {
+fn unless_for_nothing(cli: &Cli, profile: Option<&Profile>) -> Result<(), clap::Error> {
     let ReportOptions { slo, out, json, .. } = &cli.report;
-    let report = matches!(cli.scenario.asked(), Asked::Load(..) | Asked::Slow(_) | Asked::Sync(_));
-    // The floor has objectives of its own and figures to write.
-    let writes = matches!(cli.scenario.asked(), Asked::Floor(_));
-    if report || (slo.is_empty() && (out.is_none() || writes) && !json) {
-        return Ok(());
+    let wrong = |says: &str| Err(Cli::command().error(ErrorKind::ArgumentConflict, says));
+    let asks = !slo.is_empty() || profile.is_some_and(|profile| !profile.objectives.is_empty());
+    let asked = cli.scenario.asked();
+    let reports = matches!(asked, Asked::Load(..) | Asked::Slow(_) | Asked::Sync(_));
+    // The floor has objectives of its own, and figures to write.
+    let writes = reports || matches!(asked, Asked::Floor(_));
+    if !reports && (asks || *json) || !writes && out.is_some() {
+        return wrong(
+            "--slo, --out and --json, and objectives of a profile, are for scenarios that make a report",
+        );
     }
-    let says = "--slo, --out and --json are for scenarios that make a report";
-    Err(Cli::command().error(ErrorKind::ArgumentConflict, says))
+    let (name, ignored) = match asked {
+        Asked::Load(kind, options) => (kind.name(), options.given().find(|option| kind.ignores(option))),
+        Asked::Slow(options) => {
+            ("slow", options.load.given().find(|option| matches!(*option, "steps" | "turnover")))
+        }
+        _ => return Ok(()),
+    };
+    match ignored {
+        Some(option) => wrong(&format!("--{option} changes nothing in {name}")),
+        None => Ok(()),
+    }
 }
 
 /// An objective about a part that the scenario does not have could only be missed, after the run.
-fn of_parts_it_has(cli: &Cli) -> Result<(), clap::Error> {
-    let has = |part: &str| match cli.scenario.asked() {
-        Asked::Load(kind, _) => kind.parts().contains(&part),
-        // Rounds have names of their own.
-        _ => true,
+fn of_parts_it_has(cli: &Cli, profile: Option<&Profile>) -> Result<(), clap::Error> {
+    let parts: Vec<String> = match cli.scenario.asked() {
+        Asked::Load(kind, _) => kind.parts().into_iter().map(str::to_owned).collect(),
+        Asked::Slow(options) => scenario::slow::parts(options.rounds),
+        Asked::Sync(options) => scenario::sync::parts(&options.players),
+        Asked::Floor(_) | Asked::Compare(_) | Asked::FloorServer => Vec::new(),
     };
-    let Some(wrong) = cli.report.slo.iter().find(|objective| objective.part().is_some_and(|part| !has(part)))
-    else {
-        return Ok(());
-    };
-    let part = wrong.part().unwrap_or_default();
-    let says =
-        format!("--slo {wrong}: this scenario has no part `{part}`; leave it out, or run one that has");
-    Err(Cli::command().error(ErrorKind::ValueValidation, says))
+    let given = cli.report.slo.iter().map(|objective| (objective, "--slo".to_owned()));
+    let profiles = profile.into_iter().flat_map(|profile| {
+        profile.objectives.iter().map(|objective| (objective, format!("profile {}:", profile.name)))
+    });
+    for (objective, whose) in given.chain(profiles) {
+        let Some(part) = objective.part().filter(|part| !parts.iter().any(|known| known == part)) else {
+            continue;
+        };
+        let there_are = match &parts[..] {
+            [] => "no parts".to_owned(),
+            parts => parts.join(", "),
+        };
+        let says = format!("{whose} {objective}: this scenario has no part `{part}`; it has {there_are}");
+        return Err(Cli::command().error(ErrorKind::ValueValidation, says));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -111,7 +135,61 @@ mod tests {
     fn parts_are_those_of_the_scenario() {
         assert!(asked(&["smoke", "--slo", "fanout.deliver.p99<50ms", "recover.missing==0"]).is_ok());
         assert!(asked(&["smoke", "--slo", "storm.deliver.p99<50ms"]).is_err());
-        assert!(asked(&["slow", "--slo", "round01_nobody.deliver.p99<50ms"]).is_ok());
+        assert!(
+            asked(&["slow", "--slo", "round01_nobody.deliver.p99<50ms", "round18_stalled.missing==0"])
+                .is_ok()
+        );
+        assert!(
+            asked(&["slow", "--slo", "round01_stalled.missing==0"]).is_err(),
+            "that one is of another kind"
+        );
+        assert!(asked(&["slow", "--rounds", "1", "--slo", "round04_stalled.missing==0"]).is_err());
+        assert!(asked(&["sync", "--slo", "players10.missing==0"]).is_ok());
+        assert!(asked(&["sync", "--players", "3", "--slo", "players10.missing==0"]).is_err());
+    }
+
+    #[test]
+    fn objectives_of_a_profile_are_about_parts_there_are_too() {
+        let place = std::env::temp_dir().join(format!("loadtest-line-{}.toml", std::process::id()));
+        let name = place.to_str().expect("text");
+        let read = |scenario: &str, objective: &str| {
+            let text = format!("scenario = \"{scenario}\"\nobjectives = [\"{objective}\"]\n");
+            std::fs::write(&place, text).expect("a place to write");
+            asked(&["--profile", name]).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let found = [
+            read("smoke", "fanout.missing==0"),
+            read("smoke", "storm.missing==0"),
+            read("rooms", "fanout.missing==0"),
+            read("floor", "missing==0"),
+        ];
+        std::fs::remove_file(&place).expect("it is there");
+        let [sound, other, none, no_report] = found;
+        assert_eq!(sound, Ok(()));
+        let other = other.expect_err("another scenario's");
+        assert!(
+            other.contains("storm.missing==0: this scenario has no part `storm`; it has fanout"),
+            "{other}"
+        );
+        assert!(none.expect_err("it has none").contains("no part `fanout`; it has no parts"));
+        assert!(no_report.expect_err("nobody judges").contains("objectives of a profile"));
+    }
+
+    #[test]
+    fn what_a_scenario_does_not_read_is_not_taken() {
+        for (words, option) in [
+            (&["fanout", "--steps", "2"][..], "steps"),
+            (&["storm", "--turnover", "2"], "turnover"),
+            (&["slow", "--turnover", "2"], "turnover"),
+            (&["connect", "--rate", "2"], "rate"),
+            (&["connect", "--warm-up", "2s"], "warm-up"),
+        ] {
+            let error = asked(words).expect_err("refused");
+            let says = format!("--{option} changes nothing in {}", words[0]);
+            assert!(error.exit_code() == 2 && error.to_string().contains(&says), "{error}");
+        }
+        assert!(asked(&["churn", "--turnover", "2", "--rate", "3"]).is_ok());
+        assert!(asked(&["connect", "--steps", "2"]).is_ok());
     }
 
     #[test]

@@ -88,6 +88,18 @@ impl Default for Knobs {
 }
 
 impl LoadOptions {
+    /// Which of those options were given that not every scenario reads.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            ("rate", self.rate.is_some()),
+            ("payload", self.payload.is_some()),
+            ("warm-up", self.warm_up.is_some()),
+            ("steps", self.steps.is_some()),
+            ("turnover", self.turnover.is_some()),
+        ];
+        given.into_iter().filter_map(|(name, given)| given.then_some(name))
+    }
+
     /// What was given, and the scenario's own where nothing was.
     pub(crate) fn over(&self, own: &Knobs) -> Knobs {
         let connections = self.connections.unwrap_or(own.connections);

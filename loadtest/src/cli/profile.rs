@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use clap::CommandFactory as _;
 use serde::Deserialize;
 
+use super::Cli;
 use crate::report::objective::Objective;
 
 /// The profiles in this program, by name.
@@ -71,6 +73,32 @@ impl Profile {
         Ok(Self { name: name.to_owned(), scenario: file.scenario, objectives, knobs: file.knobs })
     }
 
+    /// Its scenario is one, and its knobs are options that this one has: one that nobody reads would be counted on in vain.
+    fn check(&self) -> Result<(), String> {
+        let command = Cli::command();
+        let scenarios = || command.get_subcommands().filter(|scenario| !scenario.is_hide_set());
+        let is_it = |name: &str| name == self.scenario;
+        let is_named =
+            |scenario: &&clap::Command| is_it(scenario.get_name()) || scenario.get_all_aliases().any(is_it);
+        let Some(scenario) = scenarios().find(is_named) else {
+            let names: Vec<_> = scenarios().map(clap::Command::get_name).collect();
+            let (name, scenario) = (&self.name, &self.scenario);
+            return Err(format!(
+                "profile {name}: there is no scenario `{scenario}`; there are {}",
+                names.join(", ")
+            ));
+        };
+        let known: Vec<_> = scenario.get_arguments().filter_map(clap::Arg::get_long).collect();
+        match self.knobs.keys().find(|knob| !known.contains(&knob.as_str())) {
+            None => Ok(()),
+            Some(knob) => {
+                let (name, scenario) = (&self.name, &self.scenario);
+                let known = known.join(", ");
+                Err(format!("profile {name}: {scenario} has no knob `{knob}`; it has {known}"))
+            }
+        }
+    }
+
     /// Its knobs as words of a command line, but for those in `given`.
     fn words(&self, given: &[OsString]) -> Result<Vec<OsString>, String> {
         let mut words = Vec::new();
@@ -125,6 +153,7 @@ pub(crate) fn expand(args: &[OsString]) -> Result<(Vec<OsString>, Option<Profile
         Some(asked) => return Err(format!("profile {name} is for {}, not for {asked}", profile.scenario)),
         None => rest.insert(1, profile.scenario.clone().into()),
     }
+    profile.check()?;
     let words = profile.words(&rest)?;
     rest.splice(2..2, words);
     Ok((rest, Some(profile)))
@@ -205,10 +234,38 @@ mod tests {
     }
 
     #[test]
+    fn a_knob_that_nobody_reads_is_refused_with_those_there_are() {
+        let wrong = |scenario: &str, knobs: &str| {
+            let text = format!("scenario = \"{scenario}\"\n[knobs]\n{knobs}\n");
+            profile(&text).expect("parses").check().expect_err("refused")
+        };
+        // With the part of a scenario in front, misspelt, of another scenario, of the report, and as it is in the program.
+        for (scenario, knobs, knob) in [
+            ("smoke", "\"fanout.rate\" = 60", "fanout.rate"),
+            ("smoke", "fanout.rate = 60", "fanout"),
+            ("rooms", "conections = 10", "conections"),
+            ("rooms", "players = 10", "players"),
+            ("rooms", "out = \"there\"", "out"),
+            ("rooms", "warm_up = \"1s\"", "warm_up"),
+        ] {
+            let error = wrong(scenario, knobs);
+            let says = format!("profile mine.toml: {scenario} has no knob `{knob}`; it has ");
+            assert!(error.starts_with(&says) && error.contains("connections, sessions, rate"), "{error}");
+            assert!(error.contains("redis-server") && error.contains("warm-up"), "{error}");
+        }
+        assert!(wrong("sync", "rate = 1").contains("players, hold, round-trip, jitter, seed"));
+        assert!(wrong("party", "").contains("no scenario `party`; there are smoke, connect"));
+        assert!(!wrong("party", "").contains("floor-server"), "it is not for people");
+        let alias = profile("scenario = \"many-rooms\"\n[knobs]\nrate = 1\nset = [\"A=1\"]");
+        assert_eq!(alias.expect("parses").check(), Ok(()));
+    }
+
+    #[test]
     fn every_built_in_profile_is_sound() {
         for (name, _) in BUILT_IN {
             let profile = Profile::load(name).unwrap_or_else(|error| panic!("{error}"));
             assert!(!profile.objectives.is_empty(), "{name}");
+            assert_eq!(profile.check(), Ok(()));
         }
     }
 }

@@ -71,6 +71,17 @@ impl Kind {
         }
     }
 
+    /// Whether it does not read an option, so that giving it would change nothing.
+    pub(crate) fn ignores(self, option: &str) -> bool {
+        match option {
+            "steps" => self != Self::Connect,
+            "turnover" => !matches!(self, Self::Churn | Self::Recover | Self::Soak | Self::Smoke),
+            // Nobody says anything in it.
+            "rate" | "payload" | "warm-up" => self == Self::Connect,
+            _ => false,
+        }
+    }
+
     /// Its own knobs.
     pub(crate) fn knobs(self) -> Knobs {
         let seconds = Duration::from_secs;
@@ -201,12 +212,16 @@ async fn stage(options: &LoadOptions, setting: &Setting) -> anyhow::Result<Stage
 
 /// A gateway that ended under load is a miss, told with all that was found until then.
 fn survived(mut outcome: Outcome, stage: &Stage) -> Outcome {
-    if let Some(after) = stage.target.ended() {
-        let found = format!("the gateway ended after {:.1} s", after.as_secs_f64());
-        outcome.sayings.push(found.clone());
-        outcome.judged.push(Judged::count("the gateway runs to the end", found, false));
+    if let Some(judged) = ended(&stage.target) {
+        outcome.sayings.push(judged.found.clone());
+        outcome.judged.push(judged);
     }
     outcome
+}
+
+fn ended(target: &Target) -> Option<Judged> {
+    let found = format!("the gateway ended after {:.1} s", target.ended()?.as_secs_f64());
+    Some(Judged::count("the gateway runs to the end", found, false))
 }
 
 /// Puts what it came to into the run.

@@ -127,9 +127,13 @@ impl Target {
         nodes.get_mut(at).and_then(Option::take);
     }
 
-    /// Whether every gateway whose process is known still runs. That one does not is remembered with the time it was found.
+    /// Whether every gateway whose process is known still runs, but for those that were killed here. That one does not is remembered with the
+    /// time it was found.
     pub(crate) fn runs(&self) -> bool {
-        let runs = self.processes.iter().all(|process| process.cost().is_ok());
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let killed = |at: usize| matches!(nodes.get(at), Some(None));
+        let mut processes = self.processes.iter().enumerate();
+        let runs = processes.all(|(at, process)| killed(at) || process.cost().is_ok());
         if !runs {
             self.ended.get_or_init(|| self.reached.elapsed());
         }

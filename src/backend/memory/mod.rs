@@ -50,7 +50,8 @@ pub fn memory(
 ) -> (Backend, Arc<Memory>) {
     let limiter = Arc::new(LocalLimiter::on(Arc::clone(&clock)));
     // Memory can always deliver.
-    let (health, _) = watch::channel(Health { starting: false, up: true, durability: Durability::Memory });
+    let (health, _) =
+        watch::channel(Health { starting: false, up: true, partly: None, durability: Durability::Memory });
     let store = Arc::new(Memory {
         settings,
         clock,

@@ -208,7 +208,7 @@ async fn looking_for_what_is_not_there_leaves_nothing_behind() {
 #[tokio::test]
 async fn health_is_up_and_stays_open() {
     let (backend, store, _) = store();
-    let health = *backend.health.borrow();
+    let health = backend.health.borrow().clone();
     assert!(health.up && !health.starting);
     drop(store);
     assert!(!backend.health.has_changed().expect("open as long as the ports are"));

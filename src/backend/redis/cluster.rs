@@ -32,6 +32,7 @@ use super::way::{Course, Plan, Way};
 use super::whereabouts::Whereabouts;
 use crate::backend::clock::ClusterClock;
 use crate::backend::error::BackendError;
+use crate::backend::health::{Partly, Reach};
 use crate::backend::{Durability, Health};
 use crate::model::id::{NodeId, SessionId};
 
@@ -67,6 +68,21 @@ struct Opened {
 struct Voices {
     condition: watch::Sender<Condition>,
     health: watch::Sender<Health>,
+    /// What was said last of a cluster that delivers in part.
+    partly: Option<Arc<Delivering>>,
+}
+
+/// The primaries that deliver, and whose slots they have.
+#[derive(PartialEq)]
+struct Delivering {
+    map: Arc<SlotMap>,
+    up: HashSet<Address>,
+}
+
+impl Reach for Delivering {
+    fn delivers(&self, session: SessionId) -> bool {
+        self.map.owner(slot_of_session(session)).is_some_and(|address| self.up.contains(address))
+    }
 }
 
 /// A cluster.
@@ -104,8 +120,8 @@ impl Cluster {
         let (health, seen_health) = watch::channel(super::probe::unknown(self.plan.demand.level));
         let (cluster, stop) = (self.clone(), self.plan.stop.clone());
         self.plan.tracker.spawn(async move {
-            let voices = Voices { condition, health };
-            let _ = stop.run_until_cancelled(cluster.run_keeper(&voices)).await;
+            let mut voices = Voices { condition, health, partly: None };
+            let _ = stop.run_until_cancelled(cluster.run_keeper(&mut voices)).await;
             // Whoever asks meanwhile is told that nothing works.
             cluster.ways.write().unwrap_or_else(PoisonError::into_inner).clear();
             voices.tell(&cluster.map(), &HashMap::new());
@@ -113,7 +129,7 @@ impl Cluster {
         (seen_condition, seen_health)
     }
 
-    async fn run_keeper(&self, voices: &Voices) {
+    async fn run_keeper(&self, voices: &mut Voices) {
         let mut opened: HashMap<Address, Opened> = HashMap::new();
         let (mut looked, mut urgent) = (None::<Instant>, true);
         loop {
@@ -196,7 +212,7 @@ impl Cluster {
         });
         stream::iter(astray.collect::<Vec<_>>())
             .for_each_concurrent(LED_AT_ONCE, |(session, way)| async move {
-                match way.subscriber.subscribe(session).await {
+                match way.subscribe(session).await {
                     Ok(()) => self.plan.deliver.interrupted(Some(session)),
                     Err(error) => tracing::debug!(%error, "a session is not yet listened to where it is now"),
                 }
@@ -220,7 +236,7 @@ impl Cluster {
 
     /// Runs a script of keys in a slot.
     pub(super) async fn run(&self, slot: u16, call: &Call) -> Result<Value, BackendError> {
-        self.retry(call, || async { Ok(self.way(slot)?.primary.run(call).await) }).await
+        self.retry(call, || async { Ok(self.way(slot)?.run(call).await) }).await
     }
 
     /// The same, and waits for replicas where that was asked for.
@@ -230,7 +246,7 @@ impl Cluster {
         session: SessionId,
         call: &Call,
     ) -> Result<Value, BackendError> {
-        self.retry(call, || async { Ok(self.way(slot)?.primary.commit(session, call).await) }).await
+        self.retry(call, || async { Ok(self.way(slot)?.commit(session, call).await) }).await
     }
 
     /// Tries again what a node turned away, as long as that is worth it.
@@ -256,7 +272,7 @@ impl Cluster {
         let until = Instant::now() + PATIENCE;
         loop {
             let subscribed = match self.way(slot_of_session(session)) {
-                Ok(way) => way.subscriber.subscribe(session).await,
+                Ok(way) => way.subscribe(session).await,
                 Err(error) => Err(error),
             };
             match subscribed {
@@ -336,12 +352,13 @@ fn is_live(way: &Way) -> bool {
 }
 
 impl Voices {
-    /// Says what holds for all slots: up while each has a primary that delivers, and an ack means what the weakest of them gives.
-    fn tell(&self, map: &SlotMap, opened: &HashMap<Address, Opened>) {
+    /// Says what holds for all slots: up while each has a primary that delivers, and an ack means what the weakest of them gives. While some
+    /// have none: for which sessions it holds.
+    fn tell(&mut self, map: &Arc<SlotMap>, opened: &HashMap<Address, Opened>) {
         let whole = map.is_whole() && map.primaries().iter().all(|address| opened.contains_key(address));
         let conditions: Vec<Condition> =
             opened.values().map(|opened| opened.way.condition.borrow().clone()).collect();
-        let healths: Vec<Health> = opened.values().map(|opened| *opened.way.health.borrow()).collect();
+        let healths: Vec<Health> = opened.values().map(|opened| opened.way.health.borrow().clone()).collect();
         let live = whole && conditions.iter().all(|condition| condition.state == LinkState::Live);
         let condition = Condition {
             state: if live { LinkState::Live } else { LinkState::Connecting },
@@ -349,20 +366,34 @@ impl Voices {
             too_weak: conditions.iter().find_map(|condition| condition.too_weak),
         };
         self.condition.send_if_modified(|before| std::mem::replace(before, condition.clone()) != condition);
+        let up = whole && healths.iter().all(|health| health.up);
+        let partly = if up { None } else { self.in_part(map, opened) };
         self.health.send_if_modified(|before| {
-            let up = whole && healths.iter().all(|health| health.up);
             let next = Health {
                 // A node that has started once goes on starting never again: what is away then is an outage.
                 starting: before.starting && !up,
                 up,
+                partly,
                 durability: weakest(healths.iter().map(|health| health.durability))
                     .unwrap_or(before.durability),
             };
             if next.up != before.up {
                 tracing::info!(up = next.up, primaries = healths.len(), "redis cluster delivery");
             }
-            std::mem::replace(before, next) != next
+            let changed = *before != next;
+            *before = next;
+            changed
         });
+    }
+
+    /// Which sessions are delivered, as the same value for as long as it is the same.
+    fn in_part(&mut self, map: &Arc<SlotMap>, opened: &HashMap<Address, Opened>) -> Option<Partly> {
+        let up = opened.iter().filter(|(_, opened)| opened.way.health.borrow().up);
+        let now = Delivering { map: map.clone(), up: up.map(|(address, _)| address.clone()).collect() };
+        if self.partly.as_deref() != Some(&now) {
+            self.partly = (!now.up.is_empty()).then(|| Arc::new(now));
+        }
+        self.partly.clone().map(|partly| Partly::of(partly))
     }
 }
 

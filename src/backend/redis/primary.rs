@@ -4,9 +4,10 @@
 //! run by `commit`, which waits for replicas where that was asked for (`writers`). Not responsible for opening links (`supervisor` puts
 //! them here). There is one of these, and one set of links, for each primary; a cluster has several (`routes`).
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use redis::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::link::{Fault, Link};
@@ -20,7 +21,7 @@ use crate::model::id::SessionId;
 
 /// The way to the primary, open or not.
 pub(super) struct Primary {
-    link: RwLock<Option<Arc<Link>>>,
+    link: watch::Sender<Option<Arc<Link>>>,
     /// Only where an ack waits for replicas.
     writers: Option<Writers>,
     meters: Arc<Meters>,
@@ -31,7 +32,10 @@ impl Primary {
     pub(super) fn new(demand: Demand, mark: &str, meters: &Arc<Meters>) -> (Self, Vec<Writer>) {
         let waits = demand.level == Some(Durability::Replicated);
         let (writers, working) = waits.then(|| Writers::new(demand.replicas, mark, meters)).unzip();
-        (Self { link: RwLock::new(None), writers, meters: meters.clone() }, working.unwrap_or_default())
+        (
+            Self { link: watch::Sender::new(None), writers, meters: meters.clone() },
+            working.unwrap_or_default(),
+        )
     }
 
     /// Whether an ack waits for replicas.
@@ -50,14 +54,26 @@ impl Primary {
     }
 
     fn put(&self, link: Option<Arc<Link>>, writers: Vec<Arc<Link>>) {
-        *self.link.write().unwrap_or_else(PoisonError::into_inner) = link;
         if let Some(own) = &self.writers {
             own.replace(writers);
         }
+        // Last: who waits for it finds the writers connected.
+        self.link.send_replace(link);
     }
 
     fn current(&self) -> Option<Arc<Link>> {
-        self.link.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.link.borrow().clone()
+    }
+
+    /// Whether there is a link, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        stands(&self.link.borrow())
+    }
+
+    /// Returns once there is a link.
+    pub(super) async fn opened(&self) {
+        // The sender is ours: it cannot be gone.
+        let _ = self.link.subscribe().wait_for(stands).await;
     }
 
     /// Runs a script.
@@ -89,6 +105,11 @@ impl Primary {
         let Some(writers) = &self.writers else { return Ok(()) };
         writers.confirm(turn).await.map_err(|fault| fault.into_error(true))
     }
+}
+
+/// One that was lost stays in place until somebody looks.
+fn stands(link: &Option<Arc<Link>>) -> bool {
+    link.as_ref().is_some_and(|link| !link.broken().is_cancelled())
 }
 
 /// Runs a script on a given link, handing it over first when Redis has forgotten it (a restart, `SCRIPT FLUSH`).

@@ -129,12 +129,15 @@ impl Probe {
             let next = Health {
                 starting: verdict.starting,
                 up: verdict.up,
+                partly: None,
                 durability: durability.unwrap_or(health.durability),
             };
             if next.up != health.up {
                 tracing::info!(up = next.up, durability = next.durability.as_str(), "redis delivery");
             }
-            std::mem::replace(health, next) != next
+            let changed = *health != next;
+            *health = next;
+            changed
         });
     }
 }
@@ -225,7 +228,7 @@ impl Readings {
 
 /// Before any Redis was seen.
 pub(super) fn unknown(asked: Option<Durability>) -> Health {
-    Health { starting: true, up: false, durability: asked.unwrap_or(Durability::Memory) }
+    Health { starting: true, up: false, partly: None, durability: asked.unwrap_or(Durability::Memory) }
 }
 
 #[cfg(test)]

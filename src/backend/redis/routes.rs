@@ -23,7 +23,7 @@ impl Routes {
     /// Runs a script of a session.
     pub(super) async fn run(&self, session: SessionId, call: Call) -> Result<Value, BackendError> {
         match self {
-            Self::One(way) => way.primary.run(&call).await.map_err(|fault| fault.into_error(call.writes())),
+            Self::One(way) => way.run(&call).await.map_err(|fault| fault.into_error(call.writes())),
             Self::Many(cluster) => cluster.run(slot_of_session(session), &call).await,
         }
     }
@@ -31,7 +31,7 @@ impl Routes {
     /// Runs a script of one key that is no session's.
     pub(super) async fn run_at(&self, key: &str, call: Call) -> Result<Value, BackendError> {
         match self {
-            Self::One(way) => way.primary.run(&call).await.map_err(|fault| fault.into_error(call.writes())),
+            Self::One(way) => way.run(&call).await.map_err(|fault| fault.into_error(call.writes())),
             Self::Many(cluster) => cluster.run(slot_of(key.as_bytes()), &call).await,
         }
     }
@@ -40,7 +40,7 @@ impl Routes {
     pub(super) async fn commit(&self, session: SessionId, call: Call) -> Result<Value, BackendError> {
         match self {
             Self::One(way) => {
-                way.primary.commit(session, &call).await.map_err(|fault| fault.into_error(call.writes()))
+                way.commit(session, &call).await.map_err(|fault| fault.into_error(call.writes()))
             }
             Self::Many(cluster) => cluster.commit(slot_of_session(session), session, &call).await,
         }
@@ -49,7 +49,7 @@ impl Routes {
     /// Listens to a session; returns when Redis has confirmed it.
     pub(super) async fn subscribe(&self, session: SessionId) -> Result<(), BackendError> {
         match self {
-            Self::One(way) => way.subscriber.subscribe(session).await,
+            Self::One(way) => way.subscribe(session).await,
             Self::Many(cluster) => cluster.subscribe(session).await,
         }
     }

@@ -121,6 +121,11 @@ impl Subscriber {
         self.keys.session_of(name).map(Channel::Session)
     }
 
+    /// Whether there is a connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.board().link.is_some()
+    }
+
     /// Listens to a session; returns when Redis has confirmed it.
     pub(super) async fn subscribe(&self, session: SessionId) -> Result<(), BackendError> {
         let channel = Channel::Session(session);

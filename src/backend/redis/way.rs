@@ -5,22 +5,27 @@
 
 use std::sync::Arc;
 
+use redis::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::arrivals;
 use super::keys::{Keys, Own};
+use super::link::Fault;
 use super::meters::Meters;
 use super::primary::Primary;
 use super::probe::{self, Probe};
+use super::scripts::Call;
 use super::subscriber::Subscriber;
-use super::supervisor::{Condition, Supervisor};
+use super::supervisor::{Condition, LinkState, Supervisor};
 use super::verify::Demand;
 use super::whereabouts::Whereabouts;
 use crate::backend::Health;
 use crate::backend::clock::ClusterClock;
+use crate::backend::error::BackendError;
 use crate::backend::log::Deliver;
+use crate::model::id::SessionId;
 
 /// What all ways of a node have in common.
 pub(super) struct Plan {
@@ -47,7 +52,7 @@ pub(super) struct Course {
 
 /// An open way.
 pub(super) struct Way {
-    pub(super) primary: Arc<Primary>,
+    primary: Arc<Primary>,
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) condition: watch::Receiver<Condition>,
     pub(super) health: watch::Receiver<Health>,
@@ -102,6 +107,51 @@ impl Plan {
 }
 
 impl Way {
+    /// Runs a script; one that only reads once more, if its connection was lost.
+    pub(super) async fn run(&self, call: &Call) -> Result<Value, Fault> {
+        self.open().await;
+        match self.primary.run(call).await {
+            Err(Fault::Silent(_)) if !call.writes() && !self.primary.is_open() => {
+                self.open().await;
+                self.primary.run(call).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Runs a script of a session whose outcome somebody is told of: it counts once as many replicas have it as an ack promises.
+    pub(super) async fn commit(&self, session: SessionId, call: &Call) -> Result<Value, Fault> {
+        self.open().await;
+        self.primary.commit(session, call).await
+    }
+
+    /// Listens to a session; returns when Redis has confirmed it.
+    pub(super) async fn subscribe(&self, session: SessionId) -> Result<(), BackendError> {
+        if !self.subscriber.is_open() {
+            let mut condition = self.condition.clone();
+            self.unless_down(async { drop(condition.wait_for(|now| now.state == LinkState::Live).await) })
+                .await;
+        }
+        self.subscriber.subscribe(session).await
+    }
+
+    /// Returns when calls can be made, or cannot.
+    async fn open(&self) {
+        if !self.primary.is_open() {
+            self.unless_down(self.primary.opened()).await;
+        }
+    }
+
+    /// Waits for a connection to stand, or until it is known that there is an outage. One that is being replaced is no reason to refuse
+    /// anybody: in a planned failover the next stands within a second or two. Whoever comes during an outage is refused at once.
+    async fn unless_down(&self, stands: impl Future<Output = ()>) {
+        let mut health = self.health.clone();
+        tokio::select! {
+            () = stands => {}
+            _ = health.wait_for(|health| !health.up) => {}
+        }
+    }
+
     /// There is no such primary any more.
     pub(super) fn close(&self) {
         self.stop.cancel();

@@ -3,8 +3,8 @@
 use axum::http::HeaderValue;
 use proptest::prelude::*;
 
-use super::ClientIpHeader::{CfConnectingIp, Forwarded, XForwardedFor, XRealIp};
 use super::*;
+use crate::config::proxies::ClientIpHeader::{CfConnectingIp, Forwarded, XForwardedFor, XRealIp};
 use crate::model::address::LimitKey;
 
 const PROXY: &str = "10.0.0.1";

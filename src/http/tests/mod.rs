@@ -20,7 +20,7 @@ use super::{Edge, layers, router};
 use crate::config::Config;
 use crate::config::source::MapSource;
 use crate::gateway::Gateway;
-use crate::hub::wheel::Wheel;
+use crate::hub::wheel::Wheels;
 use crate::metrics::Metrics;
 use crate::metrics::label::BackendKind;
 use crate::metrics::process::Build;
@@ -35,7 +35,7 @@ fn edge<const N: usize>(settings: [(&str, &str); N]) -> Edge {
     let metrics = Arc::new(Metrics::new(build, Handle::current()));
     let gateway = Gateway::for_tests(Arc::new(config), metrics);
     let sockets = Sockets::new(gateway.clone(), 100);
-    Edge::new(gateway, sockets, Arc::new(Wheel::new(Duration::from_secs(15), None)))
+    Edge::new(gateway, sockets, Wheels::new(1, Duration::from_secs(15), None))
 }
 
 fn app() -> Router {

@@ -33,17 +33,21 @@ pub(super) async fn kill_listeners(scene: &Scene) -> usize {
     killed.trim().parse().expect("CLIENT KILL with a filter answers a number")
 }
 
-/// F15: a node's reading is stopped until Redis kills its listener for what waits.
+/// F15: a node's reading is stopped until Redis kills its listener for what waits. The node is frozen meanwhile: a marker that does not come
+/// home would have it give the connection up by itself, before Redis does where the machine is slow.
 pub(super) const OVERRUN: Inject = |scene| {
     Box::pin(async move {
         let fault = scene.silences(FaultKind::SubscriberOverrun, &[0]);
-        scene.world.places[0].link.pause(crate::support::chaos_proxy::Direction::Down, true);
+        let place = &scene.world.places[0];
+        place.link.pause(crate::support::chaos_proxy::Direction::Down, true);
+        place.node.freeze();
         let redis = scene.world.redis();
         wait::until_within(Duration::from_secs(60), "Redis to kill the slow listener", || async {
             redis.log().contains("for overcoming of output buffer limits").then_some(())
         })
         .await;
-        scene.world.places[0].link.heal();
+        place.link.heal();
+        place.node.thaw();
         scene.heals(fault);
         scene.world.all_ready().await;
     })

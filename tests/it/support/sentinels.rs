@@ -5,6 +5,7 @@
 //! gossip. Not responsible for judging: whether a promise held is the tests' to say.
 
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -59,7 +60,7 @@ struct Sentinel {
     process: Process,
     port: u16,
     tls_port: u16,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// All of them.
@@ -143,7 +144,7 @@ impl Sentinels {
         command.arg(&conf).arg("--sentinel").current_dir(dir.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = Process::start("redis-sentinel", &mut command);
-        Sentinel { process, port: *port, tls_port: *tls_port, _dir: dir }
+        Sentinel { process, port: *port, tls_port: *tls_port, dir }
     }
 
     /// Waits until every other server follows `primary`. After a failover sentinels see to it once a server was up for eight seconds without a
@@ -224,7 +225,11 @@ impl Sentinels {
 
     /// Waits until two sentinels name the same server, another one than `old`, and it is a primary.
     pub async fn promoted(&self, old: usize) -> usize {
+        let (by, told) = (Instant::now() + SETTLES - CORRECTED_BY, AtomicBool::new(false));
         wait::until_within(SETTLES, "another primary", || async {
+            if Instant::now() > by && !told.swap(true, Ordering::Relaxed) {
+                self.print_logs();
+            }
             let mut votes = vec![0; self.servers.len()];
             for at in 0..self.sentinels.len() {
                 if let Some(named) = self.named_by(at).await {
@@ -236,6 +241,15 @@ impl Sentinels {
             role.starts_with("master").then_some(named)
         })
         .await
+    }
+
+    /// What they wrote last, for whoever asks why they did not agree.
+    fn print_logs(&self) {
+        for (at, sentinel) in self.sentinels.iter().enumerate() {
+            let log = std::fs::read_to_string(sentinel.dir.path().join("sentinel.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("sentinel {at}:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
     }
 
     /// A failover that nothing made necessary; returns who the primary is then.

@@ -36,6 +36,12 @@ impl Beside {
     /// All kinds, in the order of the first cycle.
     pub(crate) const ALL: [Self; 3] = [Self::Nobody, Self::Stalled, Self::Trickle];
 
+    /// That of a round, of which the first is 0. Each kind comes first as often as last: a machine that warms or tires favours none.
+    fn of(round: usize) -> Self {
+        let (cycle, turn) = (round / Self::ALL.len(), round % Self::ALL.len());
+        Self::ALL[(cycle + turn) % Self::ALL.len()]
+    }
+
     /// In a word.
     fn name(self) -> &'static str {
         match self {
@@ -107,9 +113,7 @@ async fn play(stage: &Stage, knobs: &Knobs, cycles: u32) -> anyhow::Result<Outco
         if stage.stop.asked() {
             break;
         }
-        // Each kind comes first as often as last: a machine that warms or tires favours none.
-        let (cycle, turn) = (number / Beside::ALL.len(), number % Beside::ALL.len());
-        let beside = Beside::ALL[(cycle + turn) % Beside::ALL.len()];
+        let beside = Beside::of(number);
         stage.progress.part(beside.name(), number + 1, turns);
         match round(&mut scene, beside, number).await {
             Ok(round) => rounds.push(round),
@@ -161,7 +165,15 @@ fn told_of(progress: &Progress, rounds: &[Round]) {
     }
 }
 
+/// The parts of a report of so many rounds of each kind, by name.
+pub(crate) fn parts(cycles: u32) -> Vec<String> {
+    (0..cycles as usize * Beside::ALL.len()).map(|at| name(at + 1, Beside::of(at))).collect()
+}
+
+fn name(number: usize, beside: Beside) -> String {
+    format!("round{number:02}_{}", beside.name())
+}
+
 fn part(round: &Round, number: usize) -> Part {
-    let name = format!("round{number:02}_{}", round.beside.name());
-    Part { name, note: verdict::note(round), figures: round.sums.figures() }
+    Part { name: name(number, round.beside), note: verdict::note(round), figures: round.sums.figures() }
 }

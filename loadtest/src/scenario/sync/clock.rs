@@ -61,7 +61,7 @@ pub(super) struct Clock {
     due: Option<Ms>,
     /// Pings to send: what each carries.
     pings: Vec<Ms>,
-    stepped: bool,
+    stepped: Option<Ms>,
 }
 
 impl Clock {
@@ -156,9 +156,9 @@ impl Clock {
         (!self.pings.is_empty()).then(|| self.pings.remove(0))
     }
 
-    /// Whether the time jumped since this was asked.
-    pub(super) fn take_step(&mut self) -> bool {
-        std::mem::take(&mut self.stepped)
+    /// By how much the time jumped since this was asked, if it did.
+    pub(super) fn take_step(&mut self) -> Option<Ms> {
+        self.stepped.take()
     }
 
     fn burst(&mut self, now: Ms) {
@@ -185,7 +185,9 @@ impl Clock {
     fn step(&mut self, offset: Ms) {
         let by = offset - self.offset;
         (self.offset, self.target) = (offset, offset);
-        self.stepped |= by.abs() >= SLEW_MAX_MS;
+        if by.abs() >= SLEW_MAX_MS {
+            self.stepped = Some(by + self.stepped.unwrap_or(0.0));
+        }
     }
 
     fn restart(&mut self, now: Ms) {

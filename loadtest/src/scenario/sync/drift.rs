@@ -19,6 +19,8 @@ const SEEK_UNSEEN_MS: Ms = 300.0;
 const SEEK_DISCRETE_MS: Ms = 350.0;
 const SEEK_UNSETTLED_MS: Ms = 500.0;
 const STEADY_MS: Ms = 100.0;
+const MISSED_MS: Ms = 150.0;
+const FRESH: u32 = 2;
 const SEEK_TIME_MS: Ms = 400.0;
 const SEEKS_KEPT: usize = 10;
 const REST_MS: Ms = 3_000.0;
@@ -34,6 +36,8 @@ pub(super) enum Action {
     Rate(f64),
     /// Seek to where the film is.
     Seek,
+    /// Start anew.
+    Start,
 }
 
 /// How long seeks take.
@@ -67,6 +71,7 @@ pub(super) struct Drift {
     seeks: Vec<Ms>,
     failures: Vec<Ms>,
     correcting: bool,
+    fresh: u32,
     over: u32,
     judge: bool,
     rest: Ms,
@@ -84,6 +89,7 @@ impl Drift {
             seeks: Vec::new(),
             failures: Vec::new(),
             correcting: false,
+            fresh: 0,
             over: 0,
             judge: false,
             rest: least(discrete),
@@ -124,12 +130,13 @@ impl Drift {
         self.correcting = false;
     }
 
-    /// Another state of the film: a new chance.
-    pub(super) fn forgive(&mut self) {
+    /// Another state of the film: a new chance. `starts`: the player stood until now.
+    pub(super) fn forgive(&mut self, starts: bool) {
         self.reset();
         self.lagging = false;
         self.judge = false;
         self.failures.clear();
+        self.fresh = if starts { FRESH } else { 0 };
         self.rest = least(self.discrete);
         self.rest_until = f64::NEG_INFINITY;
     }
@@ -155,9 +162,17 @@ impl Drift {
             (.., false) => SEEK_UNSETTLED_MS,
         };
         self.verdict(now, off > seek);
-        self.over = if off > seek { self.over + 1 } else { 0 };
+        if settled && off <= MISSED_MS {
+            self.fresh = 0;
+        }
+        let fresh = settled && self.fresh > 0;
+        self.over = if fresh || off > seek { self.over + 1 } else { 0 };
         if self.lagging {
             return Action::Rate(rate);
+        }
+        if self.over > 1 && fresh {
+            self.fresh -= 1;
+            return Action::Start;
         }
         if self.over > 1 && now >= self.rest_until {
             self.judge = true;

@@ -17,6 +17,7 @@ const TICK_MS: Ms = 50.0;
 const POLL_MS: Ms = 100.0;
 const DECIDE_MS: Ms = 250.0;
 const FRAMES_MS: Ms = 250.0;
+const WHOLE_MS: Ms = 1.0;
 const EXACT_MS: Ms = 20.0;
 const EXACT_TRIES: u32 = 3;
 const READY_EVERY_MS: Ms = 1_000.0;
@@ -27,6 +28,8 @@ const START_GAIN: f64 = 0.5;
 const START_MAX_MS: Ms = 500.0;
 const LATE_MS: Ms = 100.0;
 const EARLY_MS: Ms = 1_000.0;
+const HELD_MS: Ms = 500.0;
+const PLANS: u32 = 2;
 const OWN_MS: Ms = 2_000.0;
 const REPORT_MS: Ms = 5_000.0;
 const REPORT_FAR_MS: Ms = 1_000.0;
@@ -58,11 +61,11 @@ impl Around<'_> {
     }
 }
 
-/// A start that was set.
+/// A start that was set: when it is made, and when it was to be.
 #[derive(Debug, Clone, Copy)]
 struct Start {
     due: Ms,
-    on_time: bool,
+    then: Ms,
 }
 
 /// Follows the film with one player.
@@ -82,6 +85,7 @@ pub(super) struct Follow {
     /// How often it sought.
     pub(super) seeks: u64,
     tries: u32,
+    held: Ms,
     still: Ms,
     buffering: bool,
     own: Ms,
@@ -109,6 +113,7 @@ impl Follow {
             seeking: None,
             seeks: 0,
             tries: 0,
+            held: LONG_AGO,
             still: LONG_AGO,
             buffering: false,
             own: LONG_AGO,
@@ -130,9 +135,12 @@ impl Follow {
     /// Does what is due.
     pub(super) fn run(&mut self, around: &mut Around<'_>) {
         if let Some(start) = self.starting.filter(|start| start.due <= around.now) {
-            self.play(around, start.on_time);
+            self.play(around, start.then);
         }
         if self.ticking <= around.now {
+            if around.now - self.ticking > LATE_MS {
+                self.held = around.now;
+            }
             self.ticking = around.now + TICK_MS;
             self.act(around);
             self.report(around);
@@ -193,7 +201,8 @@ impl Follow {
     fn enter(&mut self, around: &mut Around<'_>, state: &Playback) {
         self.tries = 0;
         self.told = LONG_AGO;
-        self.control.forgive();
+        let stood = around.player.paused() || !self.state.as_ref().is_some_and(|state| state.plays());
+        self.control.forgive(stood);
         self.set_rate(around, state.rate);
         let off = around.player.position(around.now) - state.position(around.cluster());
         let hop = state.plays() && state.reason == "seek" && off.abs() > LATE_MS;
@@ -247,7 +256,7 @@ impl Follow {
             wait >= -LATE_MS && due >= anchor_ms - EXACT_MS / rate && due - now.max(anchor_ms) <= EARLY_MS;
         if fits || self.tries >= EXACT_TRIES {
             let due = around.now + wait.clamp(0.0, EARLY_MS);
-            self.starting = Some(Start { due, on_time: wait >= 0.0 });
+            self.starting = Some(Start { due, then: around.now + wait });
             return;
         }
         self.tries += 1;
@@ -256,10 +265,14 @@ impl Follow {
         self.seek(around, there);
     }
 
-    /// `on_time`: its lateness tells of the player alone.
-    fn play(&mut self, around: &mut Around<'_>, on_time: bool) {
+    /// `then`: when it was to be. Only on time a start tells of the player alone, and a viewer that was held up plans anew.
+    fn play(&mut self, around: &mut Around<'_>, then: Ms) {
+        let late = (around.now - then).abs();
         self.starting = None;
-        self.learn = on_time;
+        if late > LATE_MS && self.tries < PLANS {
+            return self.act(around);
+        }
+        self.learn = late < EXACT_MS;
         self.still = around.now + STILL_MS;
         self.control.reset();
         around.player.play(around.now);
@@ -269,7 +282,7 @@ impl Follow {
         let there = state.position(0.0);
         let off = (around.player.position(around.now) - there).abs();
         self.drift = None;
-        if off > EXACT_MS && self.tries < EXACT_TRIES {
+        if off > if self.tries > 0 { EXACT_MS } else { WHOLE_MS } && self.tries < EXACT_TRIES {
             self.tries += 1;
             self.seek(around, there);
             return;
@@ -301,6 +314,8 @@ impl Follow {
         let settled = around.clock.settled();
         match self.control.decide(Moment { now, rate: state.rate, settled, unseen: false }) {
             Action::Seek => self.jump(around, state),
+            Action::Start if now - self.held > HELD_MS => around.player.pause(now),
+            Action::Start => self.jump(around, state),
             Action::Rate(rate) => self.set_rate(around, rate),
         }
     }
@@ -312,6 +327,9 @@ impl Follow {
             return;
         }
         self.learn = false;
+        if median.abs() > START_MAX_MS {
+            return;
+        }
         self.start_ms = (self.start_ms - START_GAIN * median / rate).clamp(0.0, START_MAX_MS);
     }
 

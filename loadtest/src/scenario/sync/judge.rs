@@ -44,16 +44,47 @@ pub(super) struct Found {
     pub(super) back: Vec<Ms>,
     /// Drifts of everybody in the seconds after the kill.
     pub(super) killed: Vec<Ms>,
+    /// The sample of steady play that was farthest off.
+    pub(super) farthest: Option<Farthest>,
+}
+
+/// Who was farthest off, and when: a largest drift is one sample, and without its circumstances it says nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Farthest {
+    pub(super) drift: Ms,
+    /// The player's number, in order of coming.
+    pub(super) player: usize,
+    /// How long they had been there, and how long the film's state had been in force.
+    pub(super) there: Ms,
+    pub(super) steady: Ms,
+    /// That state: its version, and what made it.
+    pub(super) state: (u64, String),
+}
+
+impl std::fmt::Display for Farthest {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { drift, player, there, steady, state: (version, reason) } = self;
+        let (there, steady) = (there / 1000.0, steady / 1000.0);
+        write!(
+            out,
+            "of player {player} ({drift:+.0} ms), {there:.1} s after it came, {steady:.1} s into version {version} ({reason})"
+        )
+    }
 }
 
 /// Judges a round. `people`: how many came before the film; `killed`: when a node was.
 pub(super) fn judge(truth: &Truth, lived: &[Lived], people: usize, killed: Option<Ms>) -> Found {
     let mut found = Found { frames: frames(truth, &lived[..people.min(lived.len())]), ..Found::default() };
-    for one in lived {
+    for (player, one) in lived.iter().enumerate() {
         for sample in one.samples.iter().filter(|sample| sample.at >= one.came + QUIET_MS) {
             let Some(state) = truth.steady(sample.at, QUIET_MS) else { continue };
             let drift = off(sample, state);
             found.drifts.push(drift);
+            if found.farthest.as_ref().is_none_or(|farthest| farthest.drift.abs() < drift.abs()) {
+                let (there, steady) = (sample.at - one.came, sample.at - state.effective_at_ms);
+                let state = (state.version, state.reason.clone());
+                found.farthest = Some(Farthest { drift, player, there, steady, state });
+            }
             if killed.is_some_and(|at| sample.at >= at && sample.at < at + KILLED_MS) {
                 found.killed.push(drift);
             }
@@ -130,9 +161,9 @@ mod tests {
     /// Plays from 0 s, is paused at 10 s on 10 020 ms, plays on from 15 s.
     fn truth() -> Truth {
         let mut truth = Truth::default();
-        truth.take(&state(1, "playing", "ready", 0.0, 0.0));
-        truth.take(&state(2, "paused", "pause", 10_000.0, 10_020.0));
-        truth.take(&state(3, "playing", "play", 15_000.0, 10_020.0));
+        truth.take(&state(1, "playing", "ready", 0.0, 0.0), 0.0);
+        truth.take(&state(2, "paused", "pause", 10_000.0, 10_020.0), 10_000.0);
+        truth.take(&state(3, "playing", "play", 15_000.0, 10_020.0), 15_000.0);
         truth
     }
 
@@ -142,6 +173,9 @@ mod tests {
         let found = judge(&truth(), &[ahead], 1, None);
         let early: Vec<Ms> = found.drifts.iter().copied().take(70).collect();
         assert!(early.iter().all(|drift| (drift - 30.0).abs() < 1e-9), "{early:?}");
+        let farthest = found.farthest.expect("somebody");
+        assert_eq!((farthest.player, farthest.state), (0, (3, "play".to_owned())));
+        assert!((farthest.there - 29_900.0).abs() < 1e-6 && (farthest.steady - 14_900.0).abs() < 1e-6);
         // 3.0 to 9.9 s, and 18.0 to 29.9 s.
         assert_eq!(found.drifts.len(), 70 + 120);
         assert!(found.drifts[70..].iter().all(|drift| *drift < -13_000.0), "a player that stands is off");

@@ -89,11 +89,20 @@ impl Line {
         self.state = state;
     }
 
-    /// The state in force at a moment.
+    /// The state in force at a moment. Only a film that plays is dated ahead.
     pub(super) fn at(&self, moment: Ms) -> Option<Arc<Playback>> {
         match (&self.before, &self.state) {
-            (Some(before), Some(state)) if moment < state.effective_at_ms => Some(before.clone()),
+            (Some(before), Some(state)) if state.plays() && moment < state.effective_at_ms => {
+                Some(before.clone())
+            }
             (_, state) => state.clone(),
+        }
+    }
+
+    /// The clock was set: what had come into force at a moment, by the clock as it was, stays.
+    pub(super) fn settle(&mut self, moment: Ms) {
+        if self.at(moment) == self.state {
+            self.before = None;
         }
     }
 
@@ -103,36 +112,38 @@ impl Line {
     }
 }
 
-/// Every state the gateway made, by version.
+/// Every state the gateway made, by version, each with when it was first told.
 #[derive(Debug, Default)]
-pub(super) struct Truth(BTreeMap<u64, Arc<Playback>>);
+pub(super) struct Truth(BTreeMap<u64, (Ms, Arc<Playback>)>);
 
 impl Truth {
     /// Somebody's socket told of a state; all sockets tell the same, and the first is enough.
-    pub(super) fn take(&mut self, state: &Arc<Playback>) {
-        self.0.entry(state.version).or_insert_with(|| state.clone());
+    pub(super) fn take(&mut self, state: &Arc<Playback>, now: Ms) {
+        self.0.entry(state.version).or_insert_with(|| (now, state.clone()));
     }
 
     /// The newest.
     pub(super) fn newest(&self) -> Option<Arc<Playback>> {
-        self.0.last_key_value().map(|(_, state)| state.clone())
+        self.0.last_key_value().map(|(_, (_, state))| state.clone())
     }
 
     /// The state in force at a moment of true time.
     pub(super) fn at(&self, moment: Ms) -> Option<&Arc<Playback>> {
-        self.0.values().rev().find(|state| state.effective_at_ms <= moment)
+        self.all().rev().find(|state| state.effective_at_ms <= moment)
     }
 
-    /// Whether for so long before a moment the film went on under one and the same state, which plays.
+    /// Whether for so long before a moment the film went on under one and the same state, which plays, and nobody has moved it again: a state is told
+    /// a little before it comes into force, and then a player whose clock is ahead has made the jump that another has yet to make.
     pub(super) fn steady(&self, moment: Ms, since: Ms) -> Option<&Arc<Playback>> {
         let now = self.at(moment)?;
         let quiet = now.anchor_ms.max(now.effective_at_ms) + since <= moment;
-        (now.plays() && quiet).then_some(now)
+        let moved = self.0.values().any(|(told, state)| state.version > now.version && *told <= moment);
+        (now.plays() && quiet && !moved).then_some(now)
     }
 
     /// All states, oldest first.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Playback>> {
-        self.0.values()
+    pub(super) fn all(&self) -> impl DoubleEndedIterator<Item = &Arc<Playback>> {
+        self.0.values().map(|(_, state)| state)
     }
 }
 
@@ -150,12 +161,15 @@ mod tests {
     fn the_truth_is_what_was_in_force() {
         let mut truth = Truth::default();
         assert!(truth.at(0.0).is_none());
-        truth.take(&state(2, "playing", 5_000.0));
-        truth.take(&state(1, "paused", 1_000.0));
+        truth.take(&state(2, "playing", 5_000.0), 4_800.0);
+        truth.take(&state(1, "paused", 1_000.0), 1_000.0);
         assert_eq!(truth.at(4_999.0).map(|state| state.version), Some(1));
         assert_eq!(truth.at(5_500.0).map(|state| state.position(5_500.0)), Some(2_000.0));
         assert_eq!(truth.at(1e9).map(|state| state.position(1e9)), Some(60_000.0), "not beyond its end");
         assert!(truth.steady(7_999.0, 3_000.0).is_none() && truth.steady(8_000.0, 3_000.0).is_some());
         assert!(truth.steady(4_900.0, 3_000.0).is_none(), "a film that stands is not judged");
+        truth.take(&state(3, "playing", 9_200.0), 9_000.0);
+        assert!(truth.steady(8_999.0, 3_000.0).is_some() && truth.steady(9_000.0, 3_000.0).is_none());
+        assert_eq!(truth.at(9_100.0).map(|state| state.version), Some(2), "told, and not yet in force");
     }
 }

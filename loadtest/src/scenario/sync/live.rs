@@ -305,7 +305,7 @@ impl Life {
         let data = &frame["data"];
         let film = if frame["type"] == "playback" { data } else { &data["slots"]["playback"] };
         if let Some(state) = state(film) {
-            lock(&self.shared.truth).take(&state);
+            lock(&self.shared.truth).take(&state, self.shared.time.now());
         }
     }
 
@@ -327,6 +327,7 @@ impl Life {
             }
             Frame::Ack { n, seq } => {
                 self.shared.room.acked(seq);
+                lock(&self.shared.marks).counts.acked += 1;
                 self.acked = self.acked.max(n);
             }
             Frame::Welcome(here) => {

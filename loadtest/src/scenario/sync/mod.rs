@@ -28,8 +28,7 @@ use crate::api::Api;
 use crate::cli::SyncOptions;
 use crate::engine::lock;
 use crate::engine::room::Room;
-use crate::report::figures::Run;
-use crate::report::progress::{Extent, Phase};
+use crate::report::figures::{Judged, Run};
 use crate::scenario::Setting;
 use crate::target::Target;
 use live::{Marks, Shared};
@@ -104,6 +103,15 @@ pub(crate) fn objectives(options: &SyncOptions) -> &'static [&'static str] {
     if kills(options) { OBJECTIVES_KILLED } else { OBJECTIVES }
 }
 
+/// The parts of a report with rounds of so many people, by name.
+pub(crate) fn parts(players: &[u32]) -> Vec<String> {
+    players.iter().map(|people| part(*people as usize)).collect()
+}
+
+fn part(people: usize) -> String {
+    format!("players{people}")
+}
+
 fn kills(options: &SyncOptions) -> bool {
     options.target.nodes > 1
 }
@@ -132,15 +140,28 @@ pub(crate) async fn run(options: &SyncOptions, setting: Setting) -> anyhow::Resu
             seed: options.seed.wrapping_mul(100).wrapping_add(at as u64),
             kill: kills(options) && at + 1 == rounds,
         };
-        setting.progress.phase(Phase::Run, Extent::Time(length(&plan)));
-        match round((&target, &setting), people, &plan).await {
-            Ok(ended) => total.add(ended, &mut run),
+        let cut = match round((&target, &setting), people, &plan).await {
+            Ok(mut ended) => {
+                let cut = ended.cut.take();
+                total.add(ended, &mut run);
+                cut
+            }
             Err(_) if setting.stop.asked() => break,
+            // What came of the rounds before is not lost with a gateway that is gone.
+            Err(error) if !target.runs() => Some(format!("{error:#}")),
             Err(error) => return Err(error.context(format!("with {people} players"))),
+        };
+        if let Some(why) = cut {
+            if !setting.stop.asked() {
+                let found = format!("with {people} players: {why}");
+                total.sayings.push(found.clone());
+                run.verdict.objectives.push(Judged::count("the film is played to its end", found, false));
+            }
+            break;
         }
     }
     setting.progress.finish();
-    anyhow::ensure!(kills(options) || target.runs(), "a gateway ended while it was under load");
+    run.verdict.objectives.extend(super::ended(&target));
     total.tell(&mut run);
     total.sayings.iter().for_each(|what| setting.progress.say(what));
     run.interrupted = setting.stop.asked();
@@ -178,16 +199,18 @@ async fn round(
         quiet: AtomicBool::new(true),
     });
     let began = shared.time.now();
-    let mut cast = Cast::new(shared.clone(), (target.clone(), setting.stop.clone()), host, plan)?;
-    let happened = cast.perform(people, plan).await?;
+    let mut cast = Cast::new(shared.clone(), (target.clone(), setting), host, plan)?;
+    let played = cast.perform(people, plan).await;
     let seconds = (shared.time.now() - began) / 1000.0;
     // A wall clock that was set in the middle would be the cluster's and not ours.
     let moved = wall()? - shared.time.now();
     anyhow::ensure!(moved.abs() < 2.0, "this machine's clock was set by {moved:.1} ms in the round");
+    let killed = cast.killed;
     let lived = cast.end().await?;
     let truth = std::mem::take(&mut *lock(&shared.truth));
-    let found = judge::judge(&truth, &lived, people, happened.killed);
+    let found = judge::judge(&truth, &lived, people, killed);
     let marks = std::mem::replace(&mut *lock(&shared.marks), Marks::nothing());
     let marks = total::counted(marks, &lived, shared.room.head());
-    Ok(Ended { people, found, marks, seconds })
+    let cut = played.err().map(|error| format!("{error:#}"));
+    Ok(Ended { people, found, marks, seconds, cut })
 }

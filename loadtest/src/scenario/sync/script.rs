@@ -15,13 +15,15 @@ use super::follow::whole;
 use super::line::Playback;
 use super::live::{self, Lived, ORDERS, Order, Person, Shared};
 use super::viewer::{Bounds, Viewer};
-use super::{Ms, SyncPlan};
+use super::{Ms, SyncPlan, length};
 use crate::api::{Api, Ticket};
 use crate::engine::lane::Lane;
 use crate::engine::lock;
 use crate::engine::participant::Participant;
 use crate::engine::stop::Stop;
 use crate::mint::Mint;
+use crate::report::progress::{Extent, Phase, Progress};
+use crate::scenario::Setting;
 use crate::target::Target;
 
 /// Who talks throughout, so that a loss would be seen, and who moves the film.
@@ -53,6 +55,7 @@ pub(super) struct Cast {
     target: Arc<Target>,
     lane: Arc<Lane>,
     stop: Stop,
+    progress: Arc<Progress>,
     mint: Option<Mint>,
     host: Ticket,
     bounds: Bounds,
@@ -61,11 +64,6 @@ pub(super) struct Cast {
     told: Vec<oneshot::Receiver<Lived>>,
     /// None until everybody is there: what is said to nobody would leave a hole in the talker's numbers.
     next_talk: Option<Instant>,
-}
-
-/// When something happened that judges have to know of.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Happened {
     /// When a node was killed.
     pub(super) killed: Option<Ms>,
 }
@@ -77,7 +75,7 @@ impl Cast {
     /// The gateway does not make one.
     pub(super) fn new(
         shared: Arc<Shared>,
-        (target, stop): (Arc<Target>, Stop),
+        (target, setting): (Arc<Target>, &Setting),
         host: Ticket,
         plan: &SyncPlan,
     ) -> anyhow::Result<Self> {
@@ -86,7 +84,8 @@ impl Cast {
             shared,
             target,
             lane: Lane::start(0)?,
-            stop,
+            stop: setting.stop.clone(),
+            progress: setting.progress.clone(),
             mint,
             host,
             bounds: plan.bounds,
@@ -94,6 +93,7 @@ impl Cast {
             orders: Vec::new(),
             told: Vec::new(),
             next_talk: None,
+            killed: None,
         })
     }
 
@@ -123,9 +123,13 @@ impl Cast {
     }
 
     /// Time passes, and the talker talks.
+    ///
+    /// # Errors
+    /// Somebody wants to stop, or a gateway ended.
     async fn wait(&mut self, length: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + length;
         while Instant::now() < end {
+            anyhow::ensure!(self.target.runs(), "a gateway ended");
             let next = self.next_talk.map_or(end, |next| next.min(end));
             let left = next.saturating_duration_since(Instant::now());
             anyhow::ensure!(self.stop.pause(left).await, "stopped in the middle of the film");
@@ -180,11 +184,25 @@ impl Cast {
     }
 
     /// The round.
-    pub(super) async fn perform(&mut self, people: usize, plan: &SyncPlan) -> anyhow::Result<Happened> {
+    ///
+    /// # Errors
+    /// It cannot go on; what there was of it is as it was.
+    pub(super) async fn perform(&mut self, people: usize, plan: &SyncPlan) -> anyhow::Result<()> {
+        let played = self.play_out(people, plan).await;
+        self.next_talk = None;
+        self.progress.phase(Phase::Drain, Extent::Time(DRAIN));
+        // What is on its way comes, and who was lost notices.
+        self.stop.pause(DRAIN).await;
+        played
+    }
+
+    async fn play_out(&mut self, people: usize, plan: &SyncPlan) -> anyhow::Result<()> {
+        self.progress.phase(Phase::Connect, Extent::Time(PATIENCE));
         for _ in 0..people {
             self.enter().await?;
         }
         self.until_all_live().await?;
+        self.progress.phase(Phase::Run, Extent::Time(length(plan)));
         self.next_talk = Some(Instant::now());
         self.wait(SETTLE).await?;
         let media = json!({"kind": "sample", "src": "sample", "title": "Load", "duration_ms": 7_200_000});
@@ -209,11 +227,10 @@ impl Cast {
             self.wait(LATE_EACH).await?;
         }
         self.until_all_live().await?;
-        let killed = if plan.kill { Some(self.kill(plan.hold).await?) } else { None };
-        self.until_all_live().await?;
-        self.next_talk = None;
-        self.wait(DRAIN).await?;
-        Ok(Happened { killed })
+        if plan.kill {
+            self.kill(plan.hold).await?;
+        }
+        self.until_all_live().await
     }
 
     async fn pauses(&mut self, hold: Duration) -> anyhow::Result<()> {
@@ -229,14 +246,13 @@ impl Cast {
     }
 
     /// The last of the nodes dies while the film plays; then its people move the film again.
-    async fn kill(&mut self, hold: Duration) -> anyhow::Result<Ms> {
-        let killed = self.shared.time.now();
+    async fn kill(&mut self, hold: Duration) -> anyhow::Result<()> {
+        self.killed = Some(self.shared.time.now());
         self.target.kill(self.shared.gateways.len() - 1);
         self.wait(KILLED).await?;
         self.until_all_live().await?;
         self.play("seek", json!({"position_ms": 2_400_000})).await?;
-        self.wait(hold).await?;
-        Ok(killed)
+        self.wait(hold).await
     }
 
     /// Everybody goes; what became of them.

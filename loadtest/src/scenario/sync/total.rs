@@ -15,6 +15,8 @@ pub(super) struct Ended {
     pub(super) found: Found,
     pub(super) marks: Marks,
     pub(super) seconds: f64,
+    /// Why it was not played to its end.
+    pub(super) cut: Option<String>,
 }
 
 /// Adds what everybody got.
@@ -22,7 +24,8 @@ pub(super) fn counted(mut marks: Marks, lived: &[Lived], head: u64) -> Marks {
     let talked = lived.first().map_or((0, 0), |one| one.talked);
     let counts = &mut marks.counts;
     counts.connections = lived.len() as u64;
-    counts.acked = counts.sent - counts.refused;
+    counts.unanswered = counts.sent.saturating_sub(counts.acked + counts.refused);
+    counts.absent = lived.iter().filter(|one| !one.received.present).count() as u64;
     let mut faults = Faults::default();
     for one in lived {
         faults.sum(one.received.faults(head, std::iter::once(talked)));
@@ -70,11 +73,12 @@ impl Default for Total {
 impl Total {
     /// One more.
     pub(super) fn add(&mut self, ended: Ended, run: &mut Run) {
-        let Ended { people, found, marks, seconds } = ended;
-        let name = format!("players{people}");
+        let Ended { people, found, marks, seconds, .. } = ended;
+        let name = super::part(people);
         let figures = figures(&found.drifts, &marks, (self.seconds, seconds));
         if let Some(drift) = &figures.drift {
-            run.own.extend(of_drift(&format!("{name}."), &format!("{people} players: "), drift));
+            let farthest = found.farthest.map(|farthest| format!(", {farthest}")).unwrap_or_default();
+            run.own.extend(of_drift(&format!("{name}."), &format!("{people} players: "), drift, &farthest));
             self.worst.0 = self.worst.0.max(f64::from(drift.p50_us));
             self.worst.1 = self.worst.1.max(f64::from(drift.p99_us));
         }
@@ -149,14 +153,14 @@ fn figures(drifts: &[Ms], marks: &Marks, (from_s, seconds): (f64, f64)) -> Figur
     }
 }
 
-fn of_drift(name: &str, what: &str, drift: &Drift) -> Vec<Own> {
-    let value = |of: &str, micros: u32| Own {
+fn of_drift(name: &str, what: &str, drift: &Drift, farthest: &str) -> Vec<Own> {
+    let value = |of: &str, micros: u32, more: &str| Own {
         name: format!("{name}drift.{of}"),
-        what: format!("{what}drift, {of}"),
+        what: format!("{what}drift, {of}{more}"),
         value: f64::from(micros),
         unit: Unit::Micros,
     };
-    vec![value("p50", drift.p50_us), value("p99", drift.p99_us), value("max", drift.max_us)]
+    vec![value("p50", drift.p50_us, ""), value("p99", drift.p99_us, ""), value("max", drift.max_us, farthest)]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "players and pauses")]

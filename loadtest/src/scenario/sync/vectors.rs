@@ -23,6 +23,7 @@ struct Vectors {
     clock: Vec<OfClock>,
     drift: Vec<OfDrift>,
     follow: Vec<OfFollow>,
+    line: Vec<Vec<Value>>,
     position: Vec<(Playback, Ms, Ms)>,
 }
 
@@ -45,6 +46,8 @@ struct OfFollow {
     ahead: Ms,
     seek: Ms,
     start: Ms,
+    /// When the page is not scheduled: from, to.
+    held: Vec<(Ms, Ms)>,
     pause_at: Option<Ms>,
     states: Vec<Told>,
     /// Each 50 ms: where the player is, and whether it plays.
@@ -78,13 +81,36 @@ fn number(op: &Value, name: &str) -> Ms {
 #[test]
 fn parts_do_what_those_of_the_sdk_do() {
     let vectors = vectors();
-    assert!(vectors.clock.len() > 1 && vectors.drift.len() > 2 && vectors.follow.len() > 3, "too few");
+    assert!(vectors.clock.len() > 1 && vectors.drift.len() > 2 && vectors.follow.len() > 7, "too few");
+    assert!(vectors.line.len() > 1 && vectors.position.len() > 5, "too few");
     vectors.clock.iter().for_each(clock_does);
     vectors.drift.iter().for_each(drift_does);
     vectors.follow.iter().enumerate().for_each(|(at, vector)| follow_does(at, vector));
+    vectors.line.iter().for_each(|ops| line_does(ops));
     for (state, moment, position) in vectors.position {
         assert!((state.position(moment) - position).abs() < NEAR, "{state:?}");
     }
+}
+
+fn line_does(ops: &[Value]) {
+    let (mut line, mut before) = (Line::default(), 0);
+    for (at, op) in ops.iter().enumerate() {
+        match op["op"].as_str() {
+            Some("take") => {
+                let state: Playback = serde_json::from_value(op["state"].clone()).expect("a state");
+                assert_eq!(line.take(Arc::new(state), number(op, "now")), op["taken"], "op {at}");
+            }
+            Some("settle") => line.settle(number(op, "moment")),
+            Some("at") => {
+                let moment = number(op, "moment");
+                assert_eq!(line.at(moment).map(|state| state.version), op["version"].as_u64(), "op {at}");
+                assert_eq!(line.position(moment), op["position"].as_f64(), "op {at}");
+                before += u32::from(line.at(moment) != line.state);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(before > 10, "a line on which nothing is yet to come shows little: {before}");
 }
 
 fn clock_does(vector: &OfClock) {
@@ -113,7 +139,7 @@ fn clock_does(vector: &OfClock) {
             }
             other => panic!("{other:?}"),
         }
-        steps += u64::from(clock.take_step());
+        steps += u64::from(clock.take_step().is_some());
         if op["op"] == "read" {
             // Two in one go count as one here.
             let told = op["steps"].as_u64().expect("a count");
@@ -137,29 +163,34 @@ fn clock_does(vector: &OfClock) {
 
 fn drift_does(vector: &OfDrift) {
     let mut control = Drift::new(vector.discrete, vector.frames);
-    let (mut seeks, mut lagged) = (0, 0);
+    let (mut seeks, mut starts, mut lagged) = (0, 0, 0);
     for (at, op) in vector.ops.iter().enumerate() {
         match op["op"].as_str() {
             Some("add") => control.add(number(op, "drift")),
             Some("sought") => control.sought(number(op, "now"), number(op, "took")),
-            Some("forgive") => control.forgive(),
+            Some("forgive") => control.forgive(op["starts"] == true),
             Some("decide") => {
                 let (settled, unseen) = (op["settled"] == true, op["unseen"] == true);
                 let moment = Moment { now: number(op, "now"), rate: number(op, "rate"), settled, unseen };
                 match control.decide(moment) {
                     Action::Seek => assert_eq!(op["what"], "seek", "op {at}"),
+                    Action::Start => assert_eq!(op["what"], "start", "op {at}"),
                     Action::Rate(rate) => near(rate, &op["what"], format!("the rate at op {at}")),
                 }
                 assert_eq!(op["lagging"], control.lagging, "op {at}");
                 near(control.seek().mean, &op["mean"], "mean");
                 near(control.seek().sigma, &op["sigma"], "sigma");
                 seeks += u32::from(op["what"] == "seek");
+                starts += u32::from(op["what"] == "start");
                 lagged += u32::from(control.lagging);
             }
             other => panic!("{other:?}"),
         }
     }
-    assert!(seeks > 2, "a player that never seeks shows little: {seeks}, lagging {lagged}");
+    assert!(
+        seeks > 2 && starts > 0,
+        "a player that never seeks nor starts anew shows little: {seeks}, {starts}, lagging {lagged}"
+    );
 }
 
 /// A viewer without a network: the states come when the vector says.
@@ -169,6 +200,7 @@ struct Cinema {
     player: Player,
     follow: Option<Follow>,
     sent: Vec<Value>,
+    held: Vec<(Ms, Ms)>,
 }
 
 impl Cinema {
@@ -182,13 +214,14 @@ impl Cinema {
         let mut clock = Clock::default();
         (0..5).for_each(|_| clock.pong(0.0, Pong { t0: 0.0, t1: vector.ahead, t2: vector.ahead }));
         let player = Player::new(make, fastrand::Rng::with_seed(1));
-        let mut cinema = Self { clock, line: Line::default(), player, follow: None, sent: Vec::new() };
+        let (line, sent, held) = (Line::default(), Vec::new(), vector.held.clone());
+        let mut cinema = Self { clock, line, player, follow: None, sent, held };
         cinema.with(0.0, |_, _| ());
         cinema
     }
 
     fn with<T>(&mut self, now: Ms, run: impl FnOnce(&mut Follow, &mut Around<'_>) -> T) -> T {
-        let Self { clock, line, player, follow, sent } = self;
+        let Self { clock, line, player, follow, sent, .. } = self;
         let mut around = Around { now, clock, line, player, live: true, out: sent };
         let follow = follow.get_or_insert_with(|| Follow::begin(&mut around));
         run(follow, &mut around)
@@ -197,16 +230,24 @@ impl Cinema {
     /// Turns the clock, and does what is due in between when it is due.
     fn turn(&mut self, until: Ms) {
         loop {
-            let follow = self.follow.as_ref().map(Follow::due);
+            let follow = self.follow.as_ref().map(|follow| self.held_up(follow.due()));
             let next = [follow, self.player.due()].into_iter().flatten().fold(f64::INFINITY, f64::min);
             if next > until {
                 return;
             }
             self.player.run(next);
             self.tell(next);
-            self.with(next, |follow, around| follow.run(around));
+            if follow.is_some_and(|due| due <= next) {
+                self.with(next, |follow, around| follow.run(around));
+            }
             self.tell(next);
         }
+    }
+
+    /// When what is due is done.
+    fn held_up(&self, due: Ms) -> Ms {
+        let during = |(from, to): &&(Ms, Ms)| due > *from && due < *to;
+        self.held.iter().find(during).map_or(due, |(_, to)| *to)
     }
 
     fn tell(&mut self, now: Ms) {

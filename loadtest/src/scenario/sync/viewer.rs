@@ -152,10 +152,10 @@ impl Viewer {
         while let Some(event) = self.player.events.pop_front() {
             self.follow(truth, |follow, around| follow.event(around, event));
         }
-        if self.clock.take_step()
-            && let Some(follow) = &mut self.follow
-        {
-            follow.control.reset();
+        if let Some(by) = self.clock.take_step() {
+            let now = self.computer.own(truth);
+            self.line.settle(self.clock.now(now) - by);
+            self.follow.iter_mut().for_each(|follow| follow.control.reset());
         }
         while let Some(t0) = self.clock.take_ping() {
             self.out.push(json!({"type": "ping", "data": {"t0": t0}}));
