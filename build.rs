@@ -20,10 +20,11 @@ fn main() {
     println!("cargo::rerun-if-env-changed={REVISION}");
     INPUTS.iter().for_each(|input| watch(&root.join(input)));
     modules(&root).iter().for_each(|path| watch(path));
-    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+    if std::env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
         heads(&root).iter().for_each(|path| watch(path));
     }
-    let said = std::env::var(REVISION).ok().filter(|said| !said.is_empty());
+    let said =
+        std::env::var_os(REVISION).filter(|said| !said.is_empty()).and_then(|said| said.into_string().ok());
     if let Some(revision) = said.or_else(|| revision(&root)) {
         println!("cargo::rustc-env={REVISION}={revision}");
     }

@@ -87,7 +87,8 @@ pub struct Standing {
 /// - **One host**: when the host's seat goes (lease, leave, kick), the longest-seated participant becomes host in the same step, told by
 ///   `host_id` in the `participant.left` entry. A session nobody sits in keeps its host; another participant who then enters becomes
 ///   host by `host.changed` (`promoted`). A host lost by lease, or absent when another entered, who returns within [`RECLAIM`] is host again
-///   by `host.changed` (`reclaimed`), unless `host.transfer` came between. Host changes make the record's version grow.
+///   by `host.changed` (`reclaimed`), unless `host.transfer` came between; whoever can do that passes the lock. Host changes make the
+///   record's version grow.
 /// - **Leases** run by the store's clock. Those found run out by `join` and `beat` are removed once each with a `participant.left`
 ///   `{participant_id, reason:"timeout", host_id}`. `leave` does the same with reason `left`, if the generation is the seat's.
 /// - Counts and lists leave out seats whose lease has run out.

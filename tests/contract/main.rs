@@ -90,6 +90,8 @@ macro_rules! suite {
                     an_empty_session_keeps_its_host,
                     the_longest_seated_follows_a_host_who_leaves,
                     a_host_lost_by_lease_reclaims,
+                    a_lost_host_passes_the_lock_of_who_followed,
+                    a_claim_makes_no_room_in_a_full_session,
                     a_host_absent_when_another_entered_reclaims,
                     a_host_who_left_does_not_reclaim,
                     a_transfer_ends_every_claim,

@@ -137,14 +137,20 @@ impl Session {
             Err(JoinRefusal::Banned)
         } else if resumed {
             Ok(())
-        } else if self.record.locked && participant != self.record.host {
-            // The host may enter: an empty session would be shut for ever.
+        } else if self.record.locked && participant != self.record.host && !self.may_reclaim(participant, now)
+        {
+            // The host may enter: an empty session would be shut for ever. So may one who was lost and can be host again: else
+            // whoever followed them could lock them out of what is theirs.
             Err(JoinRefusal::Locked)
         } else if self.seats.held.len() >= self.record.capacity as usize {
             Err(JoinRefusal::Full)
         } else {
             Ok(())
         }
+    }
+
+    fn may_reclaim(&self, participant: ParticipantId, now: ClusterMs) -> bool {
+        self.claims.get(&participant).is_some_and(|until| *until > now)
     }
 
     /// Gives a seat up, if it is this generation's.

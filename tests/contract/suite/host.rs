@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use watchparty::backend::log::Effect;
+use watchparty::backend::membership::JoinRefusal;
 use watchparty::model::id::ParticipantId;
 use watchparty::model::participant::Role;
 use watchparty::model::record::EntryKind::{HostChanged, ParticipantJoined, ParticipantLeft};
+use watchparty::model::session::SessionPatch;
 
 use crate::harness::Harness;
-use crate::party::{Party, ROOMY, SHORT, accepted};
+use crate::party::{LONG, Party, ROOMY, SHORT, accepted};
 
 /// Roles in a snapshot, in order of joining.
 async fn hosts(party: &Party) -> Vec<ParticipantId> {
@@ -96,6 +98,41 @@ pub(crate) async fn a_host_lost_by_lease_reclaims(harness: &Harness) {
     assert_eq!((party.host_now().await, hosts(&party).await), ((party.host, version + 2), vec![party.host]));
 }
 
+/// The session's lock, turned by whoever is host.
+fn locked(locked: bool) -> Effect {
+    Effect::Patch(SessionPatch { locked: Some(locked), ..SessionPatch::default() })
+}
+
+pub(crate) async fn a_lost_host_passes_the_lock_of_who_followed(harness: &Harness) {
+    let party = Party::new(harness, ROOMY).await;
+    let host = party.join(party.host).await.seat;
+    let second = party.guest().await.seat;
+    party.beat_for(&[host], SHORT).await;
+    harness.pass(SHORT).await;
+    party.beat(&[second]).await;
+    assert_eq!(party.host_now().await.0, second.participant);
+    accepted(&party.effect(locked(true)).await);
+    let stranger = party.try_join(ParticipantId::new_random(), LONG).await;
+    assert_eq!(stranger.err(), Some(JoinRefusal::Locked));
+    let head = party.head().await;
+    let back = party.join(party.host).await.seat;
+    let told = party.told_after(head).await;
+    assert_eq!(told[1], (HostChanged, json!({"host_id": party.host, "reason": "reclaimed"})));
+    // It was the claim that opened the lock: one who then hands the film over and leaves has none.
+    accepted(&party.effect(Effect::Transfer(second.participant)).await);
+    party.leave(back).await;
+    let again = party.try_join(party.host, LONG).await;
+    assert_eq!(again.err(), Some(JoinRefusal::Locked));
+}
+
+pub(crate) async fn a_claim_makes_no_room_in_a_full_session(harness: &Harness) {
+    let party = Party::new(harness, 1).await;
+    party.guest().await;
+    accepted(&party.effect(locked(true)).await);
+    // The creator was promoted away from before they ever came: a claim passes the lock, and needs a seat all the same.
+    assert_eq!(party.try_join(party.host, LONG).await.err(), Some(JoinRefusal::Full));
+}
+
 pub(crate) async fn a_host_absent_when_another_entered_reclaims(harness: &Harness) {
     let party = Party::new(harness, ROOMY).await;
     let guest = party.guest().await.seat.participant;
@@ -116,9 +153,12 @@ pub(crate) async fn a_host_who_left_does_not_reclaim(harness: &Harness) {
     let guest = party.guest().await.seat.participant;
     party.leave(host).await;
     let head = party.head().await;
-    party.join(party.host).await;
+    let again = party.join(party.host).await.seat;
     assert_eq!(party.told_after(head).await.len(), 1, "joined");
     assert_eq!((party.host_now().await.0, hosts(&party).await), (guest, vec![guest]));
+    party.leave(again).await;
+    accepted(&party.effect(locked(true)).await);
+    assert_eq!(party.try_join(party.host, LONG).await.err(), Some(JoinRefusal::Locked));
 }
 
 pub(crate) async fn a_transfer_ends_every_claim(harness: &Harness) {

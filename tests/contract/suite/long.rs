@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use watchparty::backend::log::{Cut, Dedup, Effect, IdempotencyKey, Publish, Published};
-use watchparty::backend::membership::RECLAIM;
+use watchparty::backend::membership::{JoinRefusal, RECLAIM};
 use watchparty::model::entry::Seq;
+use watchparty::model::session::SessionPatch;
 
 use crate::harness::{HISTORY_AGE, HISTORY_ENTRIES, Harness};
-use crate::party::{Party, ROOMY, TTL, accepted, event};
+use crate::party::{LONG, Party, ROOMY, TTL, accepted, event};
 
 pub(crate) async fn a_claim_runs_out(harness: &Harness) {
     let party = Party::new(harness, ROOMY).await;
     let guest = party.guest().await.seat;
     harness.pass(RECLAIM).await;
+    let patch = SessionPatch { locked: Some(true), ..SessionPatch::default() };
+    accepted(&party.effect(Effect::Patch(patch.clone())).await);
+    assert_eq!(party.try_join(party.host, LONG).await.err(), Some(JoinRefusal::Locked));
+    accepted(&party.effect(Effect::Patch(SessionPatch { locked: Some(false), ..patch })).await);
     party.join(party.host).await;
     assert_eq!(party.host_now().await.0, guest.participant);
 }

@@ -13,8 +13,9 @@ local function admits(seat)
   if till and tonumber(till) > s.now then return 'banned' end
   if seat then return nil end
   local f = redis.call('HMGET', KEYS[1], 'cap', 'locked')
-  -- The host may enter a locked session: an empty one would be shut for ever.
-  if f[2] == '1' and who ~= s.host then return 'locked' end
+  -- The host may enter a locked session: an empty one would be shut for ever. So may one who was lost and can be host again: else
+  -- whoever followed them could lock them out of what is theirs.
+  if f[2] == '1' and who ~= s.host and not may_reclaim(s, who) then return 'locked' end
   if redis.call('ZCOUNT', KEYS[4], '(' .. s.now, '+inf') >= tonumber(f[1]) then return 'full' end
 end
 

@@ -62,10 +62,20 @@ local function claim(s, who, reclaim)
   put(s, 'claims', s.claims)
 end
 
+-- Until when they may be host again, as text; nil without a claim.
+local function claimed_till(s, who)
+  local all = s.claims or redis.call('HGET', KEYS[1], 'claims') or ''
+  return string.match(' ' .. all, ' ' .. string.gsub(who, '%-', '%%-') .. '=(%d+)')
+end
+
+local function may_reclaim(s, who)
+  local till = claimed_till(s, who)
+  return till ~= nil and tonumber(till) > s.now
+end
+
 -- Whether they may be host again; asking uses the claim up.
 local function reclaims(s, who)
-  local all = s.claims or redis.call('HGET', KEYS[1], 'claims') or ''
-  local till = string.match(' ' .. all, ' ' .. string.gsub(who, '%-', '%%-') .. '=(%d+)')
+  local till = claimed_till(s, who)
   if not till then return false end
   s.claims = table.concat(claims_without(s, who), ' ')
   put(s, 'claims', s.claims)
