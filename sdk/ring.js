@@ -106,7 +106,7 @@ export class Ring {
       const item = { type, data, film, n: 0, at: this.#world.now(), resolve, reject };
       this.#queue.push(item);
       // Its author hears of it then, not when somebody answers. If it was sent, it may be in the log, and its number stays until that is known.
-      if (film) this.#world.setTimeout(() => this.#queue.includes(item) && !item.acked && this.#tell(item, 'late'), STALE_MS);
+      if (film) this.#world.setTimeout(() => this.#queue.includes(item) && !item.acked && this.#drop(item, 'late'), STALE_MS);
       this.#pump();
     });
   }
@@ -173,7 +173,7 @@ export class Ring {
     this.#queue = this.#queue.filter((other) => other !== item);
     this.#log = Math.max(this.#log, item.n);
     this.#keep(item);
-    item.resolve({ epoch: data.epoch, seq: data.seq, duplicate: data.duplicate ?? false });
+    item.resolve({ duplicate: false, ...data });
   }
 
   /** @param {Item} item */
@@ -226,7 +226,7 @@ export class Ring {
     const lost = this.#kept.filter((item) => item.n > log);
     const all = [...lost, ...this.#queue];
     const missing = all.filter((item) => !item.n || item.n > log);
-    const late = missing.filter((item) => this.#stale(item));
+    const late = missing.filter(({ told, film, at }) => told || (film && this.#world.now() - at > STALE_MS));
     const sent = missing.filter((item) => item.n && !late.includes(item));
     const moved = sent.filter((item, at) => item.n !== log + 1 + at);
     if (!fenced && [...late, ...moved].some((item) => item.unknown)) {
@@ -241,7 +241,7 @@ export class Ring {
     if (fenced) for (const item of all) item.unknown = false;
     for (const item of late) this.#drop(item, 'late');
     // Numbers we never gave: another connection spoke for this participant, and ours may or may not be among them.
-    if (log > this.#top) for (const item of this.#queue.filter((item) => item.n)) this.#drop(item, 'unknown');
+    if (log > this.#top) this.#queue = this.#queue.filter((item) => !item.n || this.#drop(item, 'unknown'));
     this.#top = Math.max(this.#top, log);
     this.#next = log + 1 + sent.length;
     this.#stalled = false;
@@ -251,13 +251,11 @@ export class Ring {
 
   #pump() {
     if (!this.#live || this.#stalled) return;
-    for (const item of [...this.#queue]) {
+    // Given up before it had a number: nothing is known by it.
+    this.#queue = this.#queue.filter((item) => item.n || !item.told);
+    for (const item of this.#queue) {
       if (this.#owed.size >= WINDOW) return;
       if (item.id) continue;
-      if (!item.n && this.#stale(item)) {
-        this.#drop(item, 'late');
-        continue;
-      }
       item.n ||= this.#next++;
       this.#top = Math.max(this.#top, item.n);
       item.id = this.#outlet.id();
@@ -266,26 +264,12 @@ export class Ring {
     }
   }
 
-  /** @param {Item} item */
-  #stale(item) {
-    return item.told || (item.film && this.#world.now() - item.at > STALE_MS);
-  }
-
-
   /**
+   * Tells its author once, and never takes it off the queue: who calls does, where it is known not to be in the log.
    * @param {Item} item
    * @param {'late' | 'unknown'} reason
    */
   #drop(item, reason) {
-    this.#queue = this.#queue.filter((other) => other !== item);
-    this.#tell(item, reason);
-  }
-
-  /**
-   * @param {Item} item
-   * @param {'late' | 'unknown'} reason
-   */
-  #tell(item, reason) {
     const { type, data, acked = false } = item;
     if (item.told) return;
     item.told = true;
