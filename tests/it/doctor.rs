@@ -27,6 +27,19 @@ fn states<'a>(report: &'a Value, check: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// What is said under one name.
+fn text<'a>(report: &'a Value, check: &str) -> &'a str {
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().find(|each| each["check"] == check).and_then(|each| each["text"].as_str()).unwrap()
+}
+
+/// How far the clocks are said to be apart, and how sure of it, in milliseconds.
+fn clocks(report: &Value) -> (f64, f64) {
+    let words: Vec<&str> = text(report, "clock").split([' ', '(', ')']).collect();
+    let numbers: Vec<f64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    (numbers[0], numbers[1])
+}
+
 #[tokio::test]
 async fn a_redis_that_will_do_is_looked_through() {
     let redis = RedisServer::start_with(RedisOptions::durable()).await;
@@ -38,6 +51,9 @@ async fn a_redis_that_will_do_is_looked_through() {
         assert_eq!(states(&report, check), ["ok"], "{check}: {report:#}");
     }
     assert_eq!(states(&report, "clock"), ["ok"], "one host has one clock: {report:#}");
+    let (apart, within) = clocks(&report);
+    // Both are rounded to hundredths.
+    assert!(apart <= within + 0.02, "one clock is apart from itself by no more than was said: {apart} ± {within}");
     assert_eq!(redis.keys().await, [""; 0], "it leaves no key");
 }
 

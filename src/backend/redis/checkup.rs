@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::PushKind;
 use tokio::sync::Notify;
@@ -47,10 +47,28 @@ pub struct Facts {
     pub replicas: u32,
     /// How many scripts it took, one of them run; or why not.
     pub scripts: Result<usize, String>,
-    /// Its clock and how long asking took, from which the offset of this host's own follows.
-    pub clock: Option<(Duration, Duration)>,
+    /// How far its clock and this host's are apart.
+    pub clock: Option<Offset>,
     /// From a marker published to the marker received, on two connections; or why none came.
     pub round_trip: Result<Duration, String>,
+}
+
+/// Two clocks, compared once.
+#[derive(Debug, Clone, Copy)]
+pub struct Offset {
+    /// How far apart they are.
+    pub apart: Duration,
+    /// By how much that may be wrong: two clocks that are one are no further apart than this.
+    pub within: Duration,
+}
+
+impl Offset {
+    /// Of a time that was read elsewhere between these two moments of the clock here: it is compared with their middle.
+    fn of(there: Duration, before: Duration, after: Duration) -> Self {
+        let within = after.saturating_sub(before) / 2;
+        // Redis tells whole microseconds, so it may be told one too early.
+        Self { apart: there.abs_diff(before + within), within: within + Duration::from_micros(1) }
+    }
 }
 
 /// Why there is nothing to be seen.
@@ -129,14 +147,20 @@ fn marker(home: &str) -> Call {
     Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)
 }
 
-async fn clock(link: &Link, home: &str) -> Option<(Duration, Duration)> {
-    let mut readings = Vec::new();
+/// Both clocks are read around each question and nowhere else: what is asked between now and the report takes time of its own.
+async fn clock(link: &Link, home: &str) -> Option<Offset> {
+    let mut looks = Vec::new();
     for _ in 0..LOOKS {
-        let sent = Instant::now();
+        let (sent, before) = (Instant::now(), here()?);
         let answer = run_on(link, &marker(home)).await.ok()?;
-        readings.push(Reading::new(answer, sent).ok()?);
+        looks.push(Offset::of(Reading::new(answer, sent).ok()?.time(), before, here()?));
     }
-    Reading::quickest(readings).map(|reading| reading.shown())
+    looks.into_iter().min_by_key(|look| look.within)
+}
+
+/// This host's clock; `None` before 1970.
+fn here() -> Option<Duration> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok()
 }
 
 /// Publishes on one connection what it listens for on another, as every entry travels.
@@ -179,6 +203,19 @@ fn fields(info: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_clock_read_twice_is_never_apart_by_more_than_it_is_said_to_be() {
+        let ms = Duration::from_millis;
+        for there in 1000..=1010 {
+            let one = Offset::of(ms(there), ms(1000), ms(1010));
+            assert!(one.apart <= one.within, "{one:?}");
+        }
+        let off = Offset::of(ms(1255), ms(1000), ms(1010));
+        assert_eq!((off.apart, off.within), (ms(250), Duration::from_micros(5001)));
+        assert_eq!(Offset::of(ms(755), ms(1000), ms(1010)).apart, ms(250));
+        assert_eq!(Offset::of(ms(1000), ms(1010), ms(1000)).apart, ms(10), "a clock here that was set back");
+    }
 
     #[test]
     fn what_redis_tells_of_itself_is_taken_apart() {

@@ -43,7 +43,7 @@ mod whereabouts;
 mod wire;
 mod writers;
 
-pub use checkup::{Facts, NothingSeen, check_up};
+pub use checkup::{Facts, NothingSeen, Offset, check_up};
 pub use settings::{Address, OnOutage, RedisSettings, RedisTarget, Topology};
 pub use supervisor::{Condition, LinkState};
 pub use verify::Shortfall;
