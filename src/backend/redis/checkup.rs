@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::PushKind;
+use redis::{ErrorKind, PushKind};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::cause::cause;
 use super::dial::{Dial, Pushed};
 use super::keys::Keys;
 use super::link::{Fault, Link};
@@ -80,9 +81,15 @@ pub enum NothingSeen {
     /// No connection, or a login that failed.
     #[error("no connection: {0}")]
     Unreachable(String),
-    /// It answers nothing, or refuses `INFO`.
+    /// It answers nothing.
     #[error("it does not answer: {0}")]
     Silent(String),
+    /// It wants a login that the settings do not have, or they have one that it does not take.
+    #[error("it wants another login (REDIS_URL or REDIS_PASSWORD): {0}")]
+    Login(String),
+    /// It answers `INFO` with another error.
+    #[error("it answers with an error: {0}")]
+    Refusing(String),
 }
 
 /// Asks once.
@@ -93,16 +100,19 @@ pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Fac
     let meters = Arc::new(Meters::new(metrics));
     // What can never work is told apart from what does not work now.
     Whereabouts::new(settings.target.clone(), &meters)
-        .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
+        .map_err(|error| ConnectError::Target(cause(&error)))?;
     let began = Instant::now();
     let (dial, tag) =
         find(settings, &meters).await.map_err(|error| NothingSeen::Unreachable(error.to_string()))?;
     let opened = dial.command(CancellationToken::new(), &meters).await;
-    let link = opened.map_err(|error| NothingSeen::Unreachable(error.category().to_owned()))?;
+    let link = opened.map_err(|error| match error.kind() {
+        ErrorKind::AuthenticationFailed => NothingSeen::Login(cause(&error)),
+        _ => NothingSeen::Unreachable(cause(&error)),
+    })?;
     let connected_in = began.elapsed();
-    let info = verify::info(&link).await.map_err(|fault| NothingSeen::Silent(words(&fault)))?;
+    let info = verify::info(&link).await.map_err(told)?;
     let home = Keys::new(&settings.prefix).own(&tag).home;
-    let scripts = load(&link).await.map_err(|fault| words(&fault));
+    let scripts = load(&link).await.map_err(|fault| fault.to_string());
     let clock = clock(&link, &home).await;
     let round_trip = round_trip(&dial, &link, &home, &meters).await;
     let seen = verify::settings(&link, &["*output-buffer-limit", "maxmemory", "save"]).await;
@@ -118,10 +128,22 @@ pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Fac
     })
 }
 
+/// Why `INFO` shows nothing.
+fn told(fault: Fault) -> NothingSeen {
+    let text = fault.to_string();
+    match fault {
+        Fault::Silent(_) => NothingSeen::Silent(text),
+        Fault::Refused(_) if text.starts_with("NOAUTH") || text.starts_with("NOPERM") => {
+            NothingSeen::Login(text)
+        }
+        _ => NothingSeen::Refusing(text),
+    }
+}
+
 /// The primary, and a tag of names there; of a cluster that of slot 0, whose clock is everybody's.
 async fn find(settings: &RedisSettings, meters: &Arc<Meters>) -> Result<(Dial, String), Unfit> {
     let target = &settings.target;
-    let unusable = |error: redis::RedisError| Unfit::Unreachable(error.category().to_owned());
+    let unusable = |error: redis::RedisError| Unfit::Unreachable(cause(&error));
     if !matches!(target.topology, Topology::Cluster(_)) {
         let whereabouts = Whereabouts::new(target.clone(), meters).map_err(unusable)?;
         return Ok((whereabouts.find().await?.dial, settings.node.to_string()));
@@ -173,25 +195,15 @@ async fn round_trip(dial: &Dial, link: &Link, home: &str, meters: &Arc<Meters>) 
         }
     });
     let opened = dial.subscriber(pushed, CancellationToken::new(), meters).await;
-    let listener = opened.map_err(|error| error.category().to_owned())?;
+    let listener = opened.map_err(|error| cause(&error))?;
     let mut subscribe = redis::cmd("SSUBSCRIBE");
     subscribe.arg(home);
-    listener.call(&subscribe).await.map_err(|fault| words(&fault))?;
+    listener.call(&subscribe).await.map_err(|fault| fault.to_string())?;
     let sent = Instant::now();
-    run_on(link, &marker(home)).await.map_err(|fault| words(&fault))?;
+    run_on(link, &marker(home)).await.map_err(|fault| fault.to_string())?;
     match timeout(HOME_WITHIN, came.notified()).await {
         Ok(()) => Ok(sent.elapsed()),
         Err(_) => Err(format!("what was published did not arrive in {} ms", HOME_WITHIN.as_millis())),
-    }
-}
-
-fn words(fault: &Fault) -> String {
-    match fault {
-        Fault::Silent(text) | Fault::Refused(text) | Fault::Elsewhere(text) | Fault::Failed(text) => {
-            text.clone()
-        }
-        Fault::NoScript => "a script was not kept".to_owned(),
-        Fault::Unreplicated => "too few replicas have it".to_owned(),
     }
 }
 
