@@ -54,7 +54,7 @@ fn route_of(matched: Option<&str>) -> Route {
         Some("/api/clock") => Route::Clock,
         // An event stream is a socket by other means.
         Some("/ws/{id}" | "/api/sessions/{id}/events") => Route::Ws,
-        Some("/" | "/s/{id}" | "/web/{*file}" | "/sdk/{*module}" | "/docs" | "/openapi.json") => Route::Web,
+        Some("/" | "/s/{*link}" | "/s/" | "/web/{*file}" | "/sdk/{*module}" | "/docs" | "/openapi.json") => Route::Web,
         Some("/health" | "/health/live" | "/health/ready" | "/metrics") => Route::Ops,
         Some(_) | None => Route::Other,
     }
