@@ -296,7 +296,11 @@ mod tests {
             assert_eq!(fault.errors[0].field, name, "{value}");
         }
         assert_eq!(fine("password", json!("x".repeat(71))), Ok(()));
-        assert_eq!(fine("display_name", json!("a\u{202e}b")), Ok(()));
+        for name in ["name", "display_name"] {
+            let fault = fine(name, json!("Ada\u{202e}b")).expect_err("a refusal");
+            assert_eq!(fault.errors[0].field, name);
+            assert!(fault.detail.ends_with("no invisible or direction-changing ones"), "{}", fault.detail);
+        }
     }
 
     #[test]
