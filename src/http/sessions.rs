@@ -31,7 +31,7 @@ const NAME: Form = Form::Text { min: NAME_MIN, max: NAME_MAX };
 /// At least two characters make six bytes of UTF-8, at most each is one byte.
 const PASSWORD: Form = Form::Text { min: 2, max: PASSWORD_MAX_BYTES };
 const DISPLAY_NAME: Form = Form::Text { min: 1, max: DISPLAY_NAME_MAX_CHARS };
-/// The operator's own bound is the gateway's to check; this is only what the number is kept in.
+/// What the number is kept in; the operator's own bound is put in its place before a body is held to it ([`seats_within`]).
 const SEATS: Form = Form::Count { max: u32::MAX as u64 };
 
 /// What a creator sends.
@@ -138,7 +138,7 @@ impl SessionView {
 
 /// `POST /api/sessions/create`
 pub async fn create(State(edge): State<Edge>, base: Base, request: Request) -> Result<Response, Problem> {
-    let text = extract::body(request, BODY_MAX, CREATE).await?;
+    let text = extract::body(request, BODY_MAX, &seats_within(&edge, CREATE)).await?;
     let admission = edge.gateway.create_session(read_create(&text)?).await?;
     let at = format!("/api/sessions/{}", admission.record.id);
     let at = HeaderValue::try_from(at).expect("an id is visible ASCII");
@@ -173,7 +173,7 @@ pub async fn update(
     Admitted { caller, session }: Admitted,
     request: Request,
 ) -> Result<Response, Problem> {
-    let text = extract::body(request, BODY_MAX, UPDATE).await?;
+    let text = extract::body(request, BODY_MAX, &seats_within(&edge, UPDATE)).await?;
     let data: SessionData = from_checked(&text)?;
     edge.gateway.act(&caller, session, Verb::Update(data.into_change()?)).await?;
     let summary = edge.gateway.session(session).await?;
@@ -187,6 +187,13 @@ pub async fn end(
 ) -> Result<StatusCode, Problem> {
     edge.gateway.act(&caller, session, Verb::End).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A shape with the most seats that this deployment gives, so that every wrong number is answered with one rule.
+fn seats_within(edge: &Edge, shape: &[Field]) -> Vec<Field> {
+    let max = u64::from(edge.config.sessions.max_participants);
+    let bounded = |field: &Field| if field.form == SEATS { Field { form: Form::Count { max }, ..*field } } else { *field };
+    shape.iter().map(bounded).collect()
 }
 
 fn read_create(text: &str) -> Result<CreateRequest, Fault> {

@@ -359,8 +359,11 @@ async fn m7_names_and_numbers_out_of_their_range() {
     for name in ["", "  ", "a\0b", "tab\tbed", &"x".repeat(41)] {
         refused("display_name", json!(name)).await;
     }
-    for seats in [json!(0), json!(-1), json!(1_000_000_000), json!(1.5), json!("10"), json!(true)] {
-        refused("max_participants", seats).await;
+    for seats in [json!(0), json!(-1), json!(1001), json!(1_000_000_000), json!(1.5), json!("10"), json!(true)] {
+        refused("max_participants", seats.clone()).await;
+        let body = json!({"name": "Movie night", "password": PASSWORD, "max_participants": seats});
+        let answer = node.api().post("/api/sessions/create", None, body).await;
+        assert_eq!(answer.body["errors"][0]["message"], "must be a whole number from 1 to 1000", "one rule: {seats}");
     }
     refused("surprise", json!(1)).await;
     // Right-to-left without a control, and characters that are one with their neighbours.
