@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::shape::{self, Field, Form};
 use crate::backend::SessionSummary;
 use crate::gateway::sessions::{Admission, AdmissionRequest, CreateRequest};
+use crate::metrics::label::JoinResult;
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::participant::{DISPLAY_NAME_MAX_CHARS, DisplayName};
 use crate::model::password::{PASSWORD_MAX_BYTES, Password};
@@ -22,7 +23,7 @@ use crate::model::time::ClusterMs;
 use crate::model::verb::Verb;
 use crate::protocol::inbound::SessionData;
 use crate::protocol::peers::Listed;
-use crate::protocol::problem::{Fault, FieldError};
+use crate::protocol::problem::{Code, Fault, FieldError};
 
 /// Participants listed with a session at most; a session may hold more, and `participants` counts them all.
 pub const LISTED_MAX: usize = 256;
@@ -148,8 +149,16 @@ pub async fn create(State(edge): State<Edge>, base: Base, request: Request) -> R
 /// `POST /api/sessions/join`
 pub async fn join(State(edge): State<Edge>, base: Base, request: Request) -> Result<Response, Problem> {
     let text = extract::body(request, BODY_MAX, JOIN).await?;
-    let admission = edge.gateway.join_session(read_join(&text)?).await?;
-    Ok(Json(AdmissionView::new(admission, &base)).into_response())
+    match edge.gateway.join_session(read_join(&text)?).await {
+        Ok(admission) => Ok(Json(AdmissionView::new(admission, &base)).into_response()),
+        // The address's own limit has let it pass: it is the session that had too many wrong passwords, and this one was not looked at.
+        Err(error) if error.fault().code == Code::RateLimited => {
+            let mut refused = Problem::from(error).into_response();
+            refused.extensions_mut().insert(JoinResult::TooManyFailures);
+            Ok(refused)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `GET /api/sessions/{id}`: who is in it is told to those who belong to it.
@@ -192,7 +201,9 @@ pub async fn end(
 /// A shape with the most seats that this deployment gives, so that every wrong number is answered with one rule.
 fn seats_within(edge: &Edge, shape: &[Field]) -> Vec<Field> {
     let max = u64::from(edge.config.sessions.max_participants);
-    let bounded = |field: &Field| if field.form == SEATS { Field { form: Form::Count { max }, ..*field } } else { *field };
+    let bounded = |field: &Field| {
+        if field.form == SEATS { Field { form: Form::Count { max }, ..*field } } else { *field }
+    };
     shape.iter().map(bounded).collect()
 }
 

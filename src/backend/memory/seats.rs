@@ -137,9 +137,7 @@ impl Session {
             Err(JoinRefusal::Banned)
         } else if resumed {
             Ok(())
-        } else if self.record.locked
-            && participant != self.record.host
-            && !self.may_reclaim(participant, now)
+        } else if self.record.locked && participant != self.record.host && !self.may_reclaim(participant, now)
         {
             // The host may enter: an empty session would be shut for ever. So may one who was lost and can be host again: else
             // whoever followed them could lock them out of what is theirs.
