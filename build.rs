@@ -15,15 +15,17 @@ const REVISION: &str = "WATCHPARTY_REVISION";
 const INPUTS: &[&str] = &["build.rs", "Cargo.toml", "Cargo.lock", "src", "web"];
 const SDK: &str = ":(glob)sdk/*.js";
 
+#[expect(clippy::disallowed_methods, reason = "what cargo tells a build script stands in its environment")]
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     println!("cargo::rerun-if-env-changed={REVISION}");
     INPUTS.iter().for_each(|input| watch(&root.join(input)));
     modules(&root).iter().for_each(|path| watch(path));
-    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+    if std::env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
         heads(&root).iter().for_each(|path| watch(path));
     }
-    let said = std::env::var(REVISION).ok().filter(|said| !said.is_empty());
+    let said =
+        std::env::var_os(REVISION).filter(|said| !said.is_empty()).and_then(|said| said.into_string().ok());
     if let Some(revision) = said.or_else(|| revision(&root)) {
         println!("cargo::rustc-env={REVISION}={revision}");
     }

@@ -6,27 +6,10 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 wanted=$root/tests/api
 place=${CARGO_TARGET_DIR:-$root/target}/api
-mkdir -p "$place/node"
+mkdir -p "$place"
 
 "$root/scripts/install-test-deps.sh"
 
-get_python_packages() {
-  if cmp -s "$wanted/requirements.txt" "$place/python/installed.txt"; then return; fi
-  rm -rf "$place/python"
-  python3 -m venv "$place/python" &&
-    "$place/python/bin/pip" install --quiet --disable-pip-version-check -r "$wanted/requirements.txt" &&
-    cp "$wanted/requirements.txt" "$place/python/installed.txt"
-}
-
-get_node_packages() {
-  if cmp -s "$wanted/package-lock.json" "$place/node/installed.json"; then return; fi
-  cp "$wanted/package.json" "$wanted/package-lock.json" "$place/node/" &&
-    (cd "$place/node" && npm ci --silent --no-audit --no-fund --ignore-scripts) &&
-    cp "$wanted/package-lock.json" "$place/node/installed.json"
-}
-
-for part in python_packages node_packages; do
-  if ! "get_$part"; then
-    echo "api tools: MISSING ${part//_/ }: the checks that need it will be skipped" >&2
-  fi
-done
+# shellcheck source=scripts/pinned-tools.sh
+. "$root/scripts/pinned-tools.sh"
+get_all api python_packages node_packages

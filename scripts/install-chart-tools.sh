@@ -10,17 +10,12 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 wanted=$root/tests/chart
 place=${CARGO_TARGET_DIR:-$root/target}/chart
-mkdir -p "$place/bin" "$place/node"
+mkdir -p "$place/bin"
 
 "$root/scripts/install-test-deps.sh"
 
-get_python_packages() {
-  if cmp -s "$wanted/requirements.txt" "$place/python/installed.txt"; then return; fi
-  rm -rf "$place/python"
-  python3 -m venv "$place/python" &&
-    "$place/python/bin/pip" install --quiet --disable-pip-version-check -r "$wanted/requirements.txt" &&
-    cp "$wanted/requirements.txt" "$place/python/installed.txt"
-}
+# shellcheck source=scripts/pinned-tools.sh
+. "$root/scripts/pinned-tools.sh"
 
 # One by one: what cannot be had is missed by its own checks alone.
 get_python_programs() {
@@ -36,12 +31,9 @@ get_python_programs() {
   return "$status"
 }
 
-get_node_packages() {
-  cp "$wanted/package.json" "$wanted/crd.mjs" "$place/node/"
-  if cmp -s "$wanted/package-lock.json" "$place/node/installed.json"; then return; fi
-  cp "$wanted/package-lock.json" "$place/node/" &&
-    (cd "$place/node" && npm ci --silent --no-audit --no-fund) &&
-    cp "$wanted/package-lock.json" "$place/node/installed.json"
+# Beside the packages stands the program that uses them: Node looks for packages from where a program is.
+get_crd_program() {
+  cp "$wanted/crd.mjs" "$place/node/"
 }
 
 # promtool alone, out of Debian's package: installing it would bring a Prometheus that starts with the machine.
@@ -74,9 +66,4 @@ get_actionlint() {
     { tail -n 5 "$place/actionlint.log" >&2 && return 1; }
 }
 
-for part in python_packages python_programs node_packages promtool actionlint; do
-  # In a condition, so that one tool that cannot be had does not end the others.
-  if ! "get_$part"; then
-    echo "chart tools: MISSING ${part//_/ }: the checks that need it will be skipped" >&2
-  fi
-done
+get_all chart python_packages python_programs node_packages crd_program promtool actionlint

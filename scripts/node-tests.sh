@@ -1,6 +1,6 @@
-#!/usr/bin/env bash
 # How tests under Node begin and end (sdk/test/run.sh, tests/browser/run.sh): the gateway they run against, the packages they are of, what
 # they came to. To be sourced, with bash's errexit and pipefail on; what is tested, and in which order, is theirs.
+# shellcheck shell=bash
 
 # Exports WATCHPARTY_BINARY: the path given, or the debug build.
 # Arguments: what is tested, the root of the repository, the path or nothing

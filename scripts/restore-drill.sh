@@ -109,9 +109,13 @@ kept_id=$(at id <<<"$kept") kept_token=$(at token <<<"$kept")
 for word in one two three four five; do spoken=$(say "$kept_id" "$kept_token" "$word"); done
 epoch=$(at epoch <<<"$spoken") at_backup=$(at seq <<<"$spoken")
 
-echo "drill: the backup (redis-cli --rdb), off the host it would be"
+echo "drill: the backup (redis-cli --rdb) by the guide's own user, off the host it would be"
 mkdir "$work/backup"
-redis-cli -p "$port" --rdb "$work/backup/dump.rdb" >/dev/null 2>&1
+read -ra backup_user < <(sed -n 's/^user backup //p' "$root/docs/guides/redis.md")
+same "the guide's user is taken" "$(redis "$port" acl setuser backup "${backup_user[@]}")" OK
+REDISCLI_AUTH=CHANGE-ME redis-cli -p "$port" --user backup --rdb "$work/backup/dump.rdb" >/dev/null 2>&1
+refused=$(REDISCLI_AUTH=CHANGE-ME redis-cli -p "$port" --user backup dbsize 2>&1 || true)
+same "that user may do nothing else" "${refused%% *}" NOPERM
 same "the backup is a sound RDB file" "$(redis-check-rdb "$work/backup/dump.rdb" 2>/dev/null | grep -c 'RDB looks OK')" 1
 keys=$(redis "$port" dbsize)
 

@@ -22,7 +22,7 @@ const SEEK_UNSEEN_MS = 300;
 const SEEK_DISCRETE_MS = 350;
 const SEEK_UNSETTLED_MS = 500;
 const STEADY_MS = 100;
-/** Who is so far off when a state has just come into force missed its start, and is started anew, which lands nearer than a seek; so often, as some never land well. */
+/** Who is so far off when its state has just come into force missed its start. It is started anew: so often, as some never land well. */
 const MISSED_MS = 150;
 const FRESH = 2;
 /** Until the player's own seeks were measured. */

@@ -7,8 +7,8 @@ import { Emitter } from './emitter.js';
 import { positionOf } from './line.js';
 import { PartyError } from './ring.js';
 import {
-  BUFFER_MS, COMMAND_MS, DECIDE_MS, EARLY_MS, ECHO_MS, EXACT_MS, EXACT_TRIES, FAR_MS, FRAMES_MS, GESTURE_MS, KEPT, LATE_MS,
-  OWN_MS, POLL_MS, READY_EVERY_MS, REPORT_FAR_MS, REPORT_MS, SEEK_LOST_MS, START_GAIN, START_MAX_MS, START_MS, STILL_MS, TICK_MS,
+  BUFFER_MS, COMMAND_MS, DECIDE_MS, EARLY_MS, ECHO_MS, EXACT_MS, EXACT_TRIES, FAR_MS, FRAMES_MS, GESTURE_MS, HELD_MS, KEPT, LATE_MS,
+  OWN_MS, PLANS, POLL_MS, READY_EVERY_MS, REPORT_FAR_MS, REPORT_MS, SEEK_LOST_MS, START_GAIN, START_MAX_MS, START_MS, STILL_MS, TICK_MS,
   WHOLE_MS,
 } from './times.js';
 
@@ -47,6 +47,8 @@ export class Sync extends Emitter {
   #seeking = null;
   #seeks = 0;
   #tries = 0;
+  #ticked = NaN;
+  #held = -Infinity;
   #still = -Infinity;
   #buffering = false;
   #broken = false;
@@ -134,6 +136,9 @@ export class Sync extends Emitter {
   }
 
   #tick() {
+    const now = this.#world.now();
+    if (now - this.#ticked > TICK_MS + LATE_MS) this.#held = now;
+    this.#ticked = now;
     this.#ticking = this.#world.setTimeout(() => this.#tick(), TICK_MS);
     this.#act();
     this.#report();
@@ -207,7 +212,7 @@ export class Sync extends Emitter {
     const now = this.#world.now();
     const late = Math.abs(now - then);
     this.#starting = null;
-    if (late > LATE_MS && this.#tries < EXACT_TRIES) return this.#act();
+    if (late > LATE_MS && this.#tries < PLANS) return this.#act();
     this.#learn = late < EXACT_MS;
     this.#still = now + STILL_MS;
     this.#control.reset();
@@ -250,8 +255,9 @@ export class Sync extends Emitter {
     const unseen = this.#world.hidden() || (this.#player.muted?.() ?? false);
     const what = this.#control.decide(now, state.rate, this.#party.clock.settled, unseen);
     if (what === 'seek') this.#jump(state);
-    else if (what === 'start') this.#pausePlayer();
-    else this.#setRate(what);
+    else if (what !== 'start') this.#setRate(what);
+    else if (now - this.#held > HELD_MS) this.#pausePlayer();
+    else this.#jump(state);
   }
 
   /** @param {number} now @param {number} rate */

@@ -47,6 +47,7 @@ export class PartyError extends Error {
  * @property {string} [id] of the transmission that is on its way
  * @property {boolean} [unknown] it may be in the log or not
  * @property {boolean} [acked] it was in the log, and was lost with its tail
+ * @property {boolean} [told] its author knows that it came too late: it is not sent any more
  */
 
 /**
@@ -101,7 +102,11 @@ export class Ring {
   publish(type, data, film) {
     if (this.#queue.length >= WAITING) return Promise.reject(new PartyError('queue_full'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ type, data, film, n: 0, at: this.#world.now(), resolve, reject });
+      /** @type {Item} */
+      const item = { type, data, film, n: 0, at: this.#world.now(), resolve, reject };
+      this.#queue.push(item);
+      // Its author hears of it then, not when somebody answers. If it was sent, it may be in the log, and its number stays until that is known.
+      if (film) this.#world.setTimeout(() => this.#queue.includes(item) && !item.acked && this.#tell(item, 'late'), STALE_MS);
       this.#pump();
     });
   }
@@ -263,16 +268,27 @@ export class Ring {
 
   /** @param {Item} item */
   #stale(item) {
-    return item.film && this.#world.now() - item.at > STALE_MS;
+    return item.told || (item.film && this.#world.now() - item.at > STALE_MS);
   }
+
 
   /**
    * @param {Item} item
    * @param {'late' | 'unknown'} reason
    */
   #drop(item, reason) {
-    const { type, data, acked = false } = item;
     this.#queue = this.#queue.filter((other) => other !== item);
+    this.#tell(item, reason);
+  }
+
+  /**
+   * @param {Item} item
+   * @param {'late' | 'unknown'} reason
+   */
+  #tell(item, reason) {
+    const { type, data, acked = false } = item;
+    if (item.told) return;
+    item.told = true;
     item.reject(new PartyError(reason));
     this.#outlet.lost({ type, data, reason, acked });
   }

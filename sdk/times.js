@@ -59,6 +59,10 @@ export const START_MAX_MS = 500;
 /** A start that would be later is sought ahead of the film again; one that would be farther off too. */
 export const LATE_MS = 100;
 export const EARLY_MS = 1_000;
+/** A page whose ticks came later than that within so long keeps no time: who missed a start there is sought, which needs none, and not started anew. */
+export const HELD_MS = 500;
+/** A start that was late is planned anew before anybody was sought so often. */
+export const PLANS = 2;
 /** How old a gesture may be, and how long an effect of our own may take to be told. */
 export const GESTURE_MS = 1_000;
 export const ECHO_MS = 2_000;

@@ -121,7 +121,40 @@ test('a command whose outcome nobody knows is settled by a new seat, not by chan
   assert.deepEqual(numbers(server, 'ada'), [1, 2]);
 });
 
-test('while the backend is degraded nothing is given up: the socket stays, and a new seat is taken when it works again', async () => {
+test('a command to the film is given up after two seconds, whatever the server does meanwhile, and told once', async () => {
+  const { time, server, ada, bo } = await two();
+  ada.party.load({ kind: 'sample', src: 'sample', duration_ms: 60_000 });
+  await time.run(100);
+  server.refuse = (_, { n }) => n && 'silence';
+  const [play, chat] = [outcome(ada.party.play()), outcome(ada.party.publish('chat', { text: 'after' }))];
+  await time.run(1_990);
+  assert.deepEqual([play, chat], [{}, {}]);
+  await time.run(20);
+  assert.equal(play.error.code, 'late');
+  assert.deepEqual(chat, {}, 'what is said waits');
+  // It was not taken: the new seat knows, and what waited takes its number.
+  server.refuse = () => undefined;
+  ada.socket().cut();
+  await time.run(3_000);
+  assert.equal(server.film.phase, 'paused');
+  assert.deepEqual([bo.chats(), numbers(server, 'ada')], [['after'], [1, 2]]);
+  assert.deepEqual(ada.told('lost').map(([{ type, reason, acked }]) => [type, reason, acked]), [['play', 'late', false]]);
+  // This one was taken, and only its answer is late: the film shows it, and the number is not given twice.
+  server.refuse = (who, frame) => frame.n && (server.publish(who, frame), 'silence');
+  const second = outcome(ada.party.play());
+  await time.run(2_010);
+  assert.equal(second.error.code, 'late');
+  server.refuse = () => undefined;
+  ada.socket().cut();
+  ada.party.publish('chat', { text: 'again' });
+  await time.run(3_000);
+  assert.notEqual(server.film.phase, 'paused');
+  assert.deepEqual([bo.chats(), numbers(server, 'ada')], [['after', 'again'], [1, 2, 3, 4]]);
+  assert.equal(ada.told('lost').length, 2);
+  assert.equal(ada.party.ring.unacked, 0);
+});
+
+test('while the backend is degraded no message is given up but late ones about the film: the socket stays, and a new seat is taken when it works again', async () => {
   const { time, server, ada } = await alone();
   ada.party.load({ kind: 'sample', src: 'sample', duration_ms: 60_000 });
   await time.run(100);
@@ -132,7 +165,7 @@ test('while the backend is degraded nothing is given up: the socket stays, and a
   const chat = outcome(ada.party.publish('chat', { text: 'after' }));
   await time.run(10_000);
   assert.equal(server.sockets.length, 1);
-  assert.deepEqual([seek, chat], [{}, {}]);
+  assert.deepEqual([seek.error.code, chat], ['late', {}]);
   degraded = false;
   ada.socket().tell({ type: 'status', data: { backend: 'up' } });
   await time.run(3000);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { percentile } from '../clock.js';
-import { cinema, playing } from './support/cinema.js';
+import { cinema, FILM, playing } from './support/cinema.js';
 
 const FRAME_MS = 1000 / 24;
 const told = (numbers) => ['p50', 'p95', 'p99'].map((name, at) => `${name} ${percentile(numbers, [0.5, 0.95, 0.99][at]).toFixed(1)}`).join(', ');
@@ -151,6 +151,37 @@ test('a page that was held up just then starts at another moment, and learns not
   assert.deepEqual(joiner.player.log.filter((what) => what === 'seek' || what === 'play'), ['seek', 'seek', 'play']);
   await time.run(5000);
   assert.ok(Math.abs(joiner.sync.stats().start_ms - 40) < 40, `${joiner.sync.stats().start_ms}`);
+});
+
+test('players in pages that keep no time are steered by seeks, and stand no longer than those need', async (t) => {
+  const drifts = [];
+  const stood = [];
+  for (let seed = 1; seed <= 8; seed += 1) {
+    const room = cinema(seed);
+    const { time, server, random, drift } = room;
+    // Every timer is late, some by more than half a second.
+    const setTimeout = (run, ms) => time.after(ms + 600 * random() ** 3, run);
+    const viewers = Array.from({ length: 4 }, (_, at) => room.enter(`v${at}`, { person: { setTimeout }, player: { startMs: 150, startSpread: 80 } }));
+    await time.until('welcomes', () => viewers.every(({ party }) => party.state === 'live'));
+    await time.run(2000);
+    viewers[0].party.load(FILM);
+    await time.run(500);
+    for (let round = 0; round < 6; round += 1) {
+      viewers[0].party.play();
+      await time.until('a start', () => server.film.phase === 'playing');
+      await time.run(3000);
+      for (let step = 0; step < 20; step += 1) {
+        await time.run(250);
+        drifts.push(...viewers.map((viewer) => Math.abs(drift(viewer))));
+        stood.push(...viewers.map(({ player }) => !player.moving));
+      }
+      void viewers[round % 4].sync.pause();
+      await time.run(1500);
+    }
+  }
+  const still = stood.filter(Boolean).length / stood.length;
+  t.diagnostic(`${told(drifts)} ms; ${(100 * still).toFixed(2)} % of the time somebody stood`);
+  assert.ok(percentile(drifts, 0.95) < 100 && still < 0.01, `${told(drifts)}, ${still}`);
 });
 
 test('who never lands well is started anew twice, and then brought near by its speed', async () => {

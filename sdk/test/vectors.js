@@ -129,9 +129,13 @@ const AHEAD = 987_654;
 const PLAYER = { seekMs: 263.7, startMs: 41.3 };
 
 /** A player that is led through the states of a film: where it is each 50 ms, and what was sent. */
-async function followVector({ ppm, states, pauseAt, startMs = PLAYER.startMs }) {
+async function followVector({ ppm, states, pauseAt, startMs = PLAYER.startMs, held = [] }) {
   const time = new Time();
-  const world = computer(time, { origin: 0, ppm: 0 });
+  const setTimeout = (run, ms) => {
+    const due = time.now + ms;
+    return time.after((held.find(([from, to]) => due > from && due < to)?.[1] ?? due) - time.now, run);
+  };
+  const world = computer(time, { origin: 0, ppm: 0, setTimeout });
   const line = new Line();
   const clock = new Clock(world, () => true);
   for (let at = 0; at < 5; at += 1) clock.pong({ t0: 0, t1: AHEAD, t2: AHEAD });
@@ -176,7 +180,7 @@ async function followVector({ ppm, states, pauseAt, startMs = PLAYER.startMs }) 
     await time.run(50);
   }
   sync.stop();
-  return { ppm, ahead: AHEAD, seek: PLAYER.seekMs, start: startMs, pause_at: pauseAt ?? null, states, places, sent: sent.filter(({ type }) => type !== 'report') };
+  return { ppm, ahead: AHEAD, seek: PLAYER.seekMs, start: startMs, held, pause_at: pauseAt ?? null, states, places, sent: sent.filter(({ type }) => type !== 'report') };
 }
 
 const media = { kind: 'sample', src: 'sample', duration_ms: 3_600_000 };
@@ -214,6 +218,9 @@ export async function vectors() {
       // Starts so slow that they miss: what is learnt of one, and of one that is too slow to be believed.
       await followVector({ ppm: 10, states, startMs: 333.3 }),
       await followVector({ ppm: 20, states: states.slice(6, 7), startMs: 777.7 }),
+      // A page that is held up: when it is to start, and while it is found to have missed that.
+      await followVector({ ppm: 40, states, held: [[2_903.1, 3_744.4], [20_950.3, 21_990.2]] }),
+      await followVector({ ppm: 50, states: states.slice(6, 7), startMs: 777.7, held: Array.from({ length: 20 }, (_, at) => [40_100.3 + 400 * at, 40_300.4 + 400 * at]) }),
     ],
     line: [lineVector(21), lineVector(22)],
     position: states.map(({ state }) => [state, AHEAD + 45_000, positionOf(state, AHEAD + 45_000)]),

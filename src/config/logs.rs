@@ -21,15 +21,18 @@ pub(super) const LOG_FORMAT: Setting = Setting::open(
 pub(super) const OTLP_ENDPOINT: Setting = Setting::open(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     Preset::Unset,
-    Form::Other("nothing: this build lacks the feature otlp"),
-    "The collector traces go to; needs a build with the feature otlp.",
+    Form::Other("an http URL such as http://127.0.0.1:4318, without user, query or fragment"),
+    "The OpenTelemetry collector that traces go to (OTLP over HTTP, below it /v1/traces); unset, there are none.",
 );
 pub(super) const TRACES_SAMPLER_ARG: Setting = Setting::open(
     "OTEL_TRACES_SAMPLER_ARG",
     Preset::Text("0.01"),
     Form::Other("a number from 0 to 1"),
-    "The part of requests that is traced.",
+    "The part of requests, publishes and repairs that is traced, for those whose caller does not say.",
 );
+
+/// Of a URL without one.
+const HTTP_PORT: u16 = 80;
 
 pub(super) const SETTINGS: &[&Setting] = &[&LOG_LEVEL, &LOG_FORMAT, &OTLP_ENDPOINT, &TRACES_SAMPLER_ARG];
 
@@ -40,8 +43,34 @@ pub struct LogsConfig {
     pub filter: LogFilter,
     /// For people or for machines.
     pub format: LogFormat,
+    /// Where traces go, if anywhere.
+    pub traces_to: Option<Collector>,
     /// The part of requests that is traced, 0 to 1.
     pub traces_sampled: f64,
+}
+
+/// An OpenTelemetry collector, spoken to in clear text: one far away is for an agent beside the node to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// Its host, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Where it takes traces.
+    pub path: String,
+}
+
+impl Collector {
+    fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("http://")?;
+        let (authority, base) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#".contains(&byte);
+        if !base.bytes().all(plain) || authority.contains('@') {
+            return None;
+        }
+        let (host, port) = form::host_and_port(authority, Some(HTTP_PORT))?;
+        Some(Self { host, port, path: format!("{}/v1/traces", base.trim_end_matches('/')) })
+    }
 }
 
 /// One level for all, and levels for targets (modules) and what is below them.
@@ -63,8 +92,6 @@ pub enum LogFormat {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LogsConfig {
-    // No value fits while the build cannot export: an operator who asks for traces must not be left without a word.
-    let _no_endpoint: Option<()> = reader.optional(&OTLP_ENDPOINT, |_endpoint| None);
     LogsConfig {
         filter: reader.required(&LOG_LEVEL, form::log_filter),
         format: reader.required(&LOG_FORMAT, |word| match word {
@@ -72,6 +99,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LogsConfig {
             "json" => Some(LogFormat::Json),
             _ => None,
         }),
+        traces_to: reader.optional(&OTLP_ENDPOINT, Collector::parse),
         traces_sampled: reader.required(&TRACES_SAMPLER_ARG, |text| {
             text.parse().ok().filter(|part| (0.0..=1.0).contains(part))
         }),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Gateway;
 use super::error::{GatewayError, RETRY_MS, refused};
@@ -243,7 +244,8 @@ impl Gateway {
         while let Some(mut batch) = self.queues.next(session) {
             if matches!(batch.first(), Some(Item { draft: Draft::Turn(_), .. })) {
                 if let Some(item) = batch.pop() {
-                    self.take_turn(session, item).await;
+                    // Boxed: a wish's way is many times as long as that of words, and the task is made anew for every few words.
+                    Box::pin(self.take_turn(session, item)).await;
                 }
                 continue;
             }
@@ -351,7 +353,8 @@ impl Gateway {
     ) -> Result<Vec<Published>, BackendError> {
         let mut pause = PAUSE;
         loop {
-            let error = match self.parts.backend.log.publish(session, batch).await {
+            let span = tracing::debug_span!(parent: None, "publish", entries = i64::try_from(batch.len()).unwrap_or(i64::MAX));
+            let error = match self.parts.backend.log.publish(session, batch).instrument(span).await {
                 Ok(results) => return Ok(results),
                 Err(error) => error,
             };
@@ -430,5 +433,24 @@ fn fault_label(code: Code) -> EntryResult {
         Code::Unavailable => EntryResult::Unavailable,
         Code::Internal => EntryResult::Error,
         _ => EntryResult::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future of an asynchronous function.
+    fn task<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    async fn work(gateway: Arc<Gateway>, session: SessionId) {
+        gateway.work(session).await;
+    }
+
+    #[test]
+    fn the_task_of_a_publish_is_small() {
+        assert!(task(work) <= 640, "{} bytes", task(work));
     }
 }

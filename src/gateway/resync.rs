@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tracing::Instrument as _;
 
 use super::Gateway;
 use super::rooms::ROSTER;
@@ -40,7 +41,8 @@ impl Gateway {
     }
 
     async fn repair(self: &Arc<Self>, session: SessionId, at: Position) {
-        match self.read_repair(session, at).await {
+        let span = tracing::debug_span!(parent: None, "resync");
+        match self.read_repair(session, at).instrument(span).await {
             Ok(repair) => self.parts.hub.repair(session, repair).await,
             Err(error) => {
                 tracing::debug!(%error, "room not repaired yet");

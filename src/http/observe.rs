@@ -3,18 +3,25 @@
 //! A line names the route and never the path, as a path holds a session's id; never a query, a header or a body. Sessions wished
 //! for and joined are counted here too and not in the gateway, because only here every end is seen: bodies refused and limits spent.
 
-use axum::extract::{MatchedPath, Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
 use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::Edge;
 use super::request_id::RequestId;
 use crate::metrics::Metrics;
 use crate::metrics::label::{CreateResult, JoinResult, Route, StatusClass};
 use crate::protocol::problem::{Code, Fault};
+use crate::telemetry::traces;
+
+/// Which trace a request belongs to, by the W3C.
+const TRACEPARENT: &str = "traceparent";
 
 /// The layer.
 pub async fn note(State(edge): State<Edge>, request: Request, next: Next) -> Response {
@@ -24,11 +31,13 @@ pub async fn note(State(edge): State<Edge>, request: Request, next: Next) -> Res
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let matched = matched.as_ref().map(MatchedPath::as_str);
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request.id = id);
-    let response = next.run(request).instrument(span).await;
+    let span = tracing::info_span!("request", request.id = id, otel.kind = Empty, trace_id = Empty);
+    traces::begin(&span, || traceparent(&edge, &request));
+    let response = next.run(request).instrument(span.clone()).await;
 
     let route = route_of(matched);
     let (status, elapsed) = (response.status(), started.elapsed());
+    traces::answered(&span, method.as_str(), matched, status.as_u16());
     edge.metrics.http.requests.get(route).get(StatusClass::of(status.as_u16())).increment(1);
     if let Some(timed) = route.timed() {
         edge.metrics.http.duration.get(timed).record(elapsed);
@@ -38,8 +47,21 @@ pub async fn note(State(edge): State<Edge>, request: Request, next: Next) -> Res
         count_result(&edge.metrics, route, (response.extensions().get::<Fault>(), known), status);
     }
     let line = Line { id, method: &method, route: matched.unwrap_or("-"), status };
-    line.put(route, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    if traces::are_exported() {
+        // So that the line names its trace.
+        span.in_scope(|| line.put(route, duration_ms));
+    } else {
+        line.put(route, duration_ms);
+    }
     response
+}
+
+/// The trace that the caller wants to see this in. Who is not trusted to tell addresses is not trusted to have us trace either.
+fn traceparent<'a>(edge: &Edge, request: &'a Request) -> Option<&'a str> {
+    let header = request.headers().get(TRACEPARENT)?;
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    edge.addresses.trusts(peer.ip()).then_some(header)?.to_str().ok()
 }
 
 /// Which group of routes a pattern of the router belongs to.

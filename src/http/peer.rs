@@ -52,8 +52,14 @@ impl Addresses {
                 "a client address header came from a peer that is no trusted proxy and is ignored"
             );
         }
+        Peer { client: client.address, trusted: self.trusts(peer) }
+    }
+
+    /// Whether a connection's peer is a trusted proxy.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        Peer { client: client.address, trusted: self.trusted.iter().any(|network| network.contains(&peer)) }
+        self.trusted.iter().any(|network| network.contains(&peer))
     }
 }
 

@@ -39,7 +39,7 @@ const API_PAGE: &[u8] = include_bytes!("../../web/docs.html");
 const FILES: &[(&str, &[u8])] = files! {
     "icon.svg" "media/sample.webm"
     "css/call.css" "css/chat.css" "css/docs.css" "css/doors.css" "css/film.css" "css/forms.css" "css/hud.css" "css/people.css" "css/room.css" "css/theme.css"
-    "js/api.js" "js/banners.js" "js/call.js" "js/chat.js" "js/controls.js" "js/docs.js" "js/doors.js" "js/elements.js" "js/film.js" "js/histogram.js" "js/hud.js"
+    "js/aim.js" "js/api.js" "js/ask.js" "js/banners.js" "js/call.js" "js/chat.js" "js/controls.js" "js/docs.js" "js/doors.js" "js/elements.js" "js/film.js" "js/histogram.js" "js/hud.js"
     "js/invite.js" "js/keys.js" "js/light.js" "js/link.js" "js/main.js" "js/mark.js" "js/mesh.js" "js/names.js" "js/network.js" "js/over.js" "js/people.js"
     "js/qr.js" "js/reactions.js" "js/room.js" "js/seats.js" "js/settings.js" "js/story.js" "js/theme.js" "js/tiles.js" "js/timeline.js"
     "js/waiting.js" "js/words.js"

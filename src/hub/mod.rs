@@ -62,6 +62,9 @@ const INBOX: usize = 8192;
 /// What a shard that serves parts of others' rooms may be told before their shards wait: a few batches of each of many rooms.
 const PARTS_INBOX: usize = 1024;
 
+/// Listeners up to which a room is small: so many writes take half a millisecond.
+const SMALL: usize = 64;
+
 /// What the shard of a room and everybody else share of it.
 #[derive(Debug)]
 pub struct Room {
@@ -69,6 +72,20 @@ pub struct Room {
     pub session: SessionId,
     /// Its newest entries.
     pub ring: Mutex<Ring>,
+    /// How many listen, as its shard counts them.
+    present: AtomicUsize,
+}
+
+impl Room {
+    fn new(session: SessionId) -> Arc<Self> {
+        Arc::new(Self { session, ring: Mutex::default(), present: AtomicUsize::new(0) })
+    }
+
+    /// Whether an entry that is in the log is with all who listen here in less than a millisecond, as a rule.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.present.load(Ordering::Relaxed) <= SMALL
+    }
 }
 
 /// What a repair found.
@@ -184,7 +201,7 @@ impl Hub {
     /// Puts a session's room in the map, before its announcements are asked for: whatever comes is kept until [`Self::begin`].
     pub async fn open(&self, session: SessionId) -> Arc<Room> {
         let door = self.door(session);
-        let room = Arc::new(Room { session, ring: Mutex::default() });
+        let room = Room::new(session);
         let old = door.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(session, room.clone());
         if old.is_none() {
             self.count(self.rooms.fetch_add(1, Ordering::Relaxed) + 1);

@@ -133,6 +133,18 @@ impl Outbox {
         self.put(self.frame(event, None, json));
     }
 
+    /// Sends the ack of an entry. If the entry itself is about to be written here (`soon`: its room is a small one), both leave together: of what
+    /// an entry costs a room of ten a packet of its own would be a tenth.
+    pub fn ack(&self, entry: Seq, soon: bool, json: &Bytes) {
+        self.terms.metrics.sockets.frames_sent.get(SentKind::Reply).increment(1);
+        let bytes = self.frame("ack", None, json);
+        let mut state = self.lock();
+        let follows = !state.lagging
+            && state.closing.is_none()
+            && state.cursor.is_some_and(|cursor| cursor.seq < entry);
+        self.wrote(self.push_locked(&mut state, &bytes, soon && follows));
+    }
+
     /// Sends one message that may be lost: dropped when half the outbox is taken. `false`: it was.
     pub fn send_ephemeral(&self, bytes: &Bytes) -> bool {
         let mut state = self.lock();
@@ -320,11 +332,11 @@ impl Outbox {
         self.terms.bytes / 2
     }
 
-    /// Since when it has held something unwritten, and how many bytes; `None` for nothing, or for one that is ending.
+    /// Since when it has held something unwritten, how many bytes, and whether it is ending; `None` for nothing.
     #[must_use]
-    pub fn burden(&self) -> Option<(Instant, usize)> {
+    pub fn burden(&self) -> Option<(Instant, usize, bool)> {
         let state = self.lock();
-        state.queued_since.filter(|_| state.closing.is_none()).map(|since| (since, state.queued_bytes))
+        state.queued_since.map(|since| (since, state.queued_bytes, state.closing.is_some()))
     }
 
     /// Waits until there is something to do.
@@ -378,7 +390,7 @@ impl Outbox {
             self.put_locked(state, &bytes);
         }
         state.cursor = Some(run.end);
-        let written = self.push_locked(state, self.sink.bytes_of(run));
+        let written = self.push_locked(state, self.sink.bytes_of(run), false);
         if let Some((last, closing)) = state.last
             && run.end.seq >= last
         {

@@ -7,6 +7,7 @@
 mod sabotaged;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
@@ -251,6 +252,7 @@ impl Live {
         }
         self.end_late(outbox);
         self.present[outbox.framing() as usize] += 1;
+        self.room.present.store(self.present(), Ordering::Relaxed);
     }
 
     /// Ends a listener whose seat went between the step that took it and its coming here.
@@ -277,6 +279,7 @@ impl Live {
     /// A listener went.
     pub(super) fn detach(&mut self, framing: Framing) {
         self.present[framing as usize] -= 1;
+        self.room.present.store(self.present(), Ordering::Relaxed);
     }
 
     /// Whether what waits has to be written before more is added: it fills a buffer, or somebody must not get what follows.

@@ -53,13 +53,14 @@ impl Sink {
         }
     }
 
-    /// Writes what fits without waiting; 0 when nothing does.
+    /// Writes what fits without waiting; 0 when nothing does. `more`: bytes follow in a moment, and both may leave together. If none follow, the
+    /// kernel lets these go by itself after a fifth of a second (`MSG_MORE`, tcp(7) at `TCP_CORK`).
     ///
     /// # Errors
     /// The peer is gone.
-    pub fn try_write(&self, bytes: &Bytes) -> io::Result<usize> {
+    pub fn try_write(&self, bytes: &Bytes, more: bool) -> io::Result<usize> {
         match self {
-            Self::Socket(socket, _) => send(socket, bytes),
+            Self::Socket(socket, _) => send(socket, bytes, more),
             Self::Stream(body) => try_send(body, bytes),
         }
     }
@@ -80,8 +81,10 @@ impl Sink {
 
 /// Writes to the kernel without asking the runtime whether it may: what the runtime knows of a socket lies far away in memory, and a
 /// healthy one takes the bytes anyway. One that does not is asked again by way of the runtime, which then knows to wait for it.
-fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let sent = match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+fn send(socket: &TcpStream, bytes: &[u8], more: bool) -> io::Result<usize> {
+    let mut flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    flags.set(SendFlags::MORE, more);
+    let sent = match rustix::net::send(socket, bytes, flags) {
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => socket.try_write(bytes),
         Err(error) => Err(error.into()),
         Ok(count) => Ok(count),
@@ -115,11 +118,28 @@ mod tests {
         let (body, mut read) = mpsc::channel(2);
         let sink = Sink::Stream(body);
         let bytes = Bytes::from(vec![7; 3 * CHUNK]);
-        assert_eq!(sink.try_write(&bytes).unwrap(), 2 * CHUNK);
-        assert_eq!(sink.try_write(&bytes).unwrap(), 0, "it is full");
+        assert_eq!(sink.try_write(&bytes, false).unwrap(), 2 * CHUNK);
+        assert_eq!(sink.try_write(&bytes, false).unwrap(), 0, "it is full");
         assert_eq!(read.try_recv().unwrap().len(), CHUNK);
-        assert_eq!(sink.try_write(&Bytes::from_static(b"last")).unwrap(), 4);
+        assert_eq!(sink.try_write(&Bytes::from_static(b"last"), true).unwrap(), 4);
         drop(read);
-        assert_eq!(sink.try_write(&bytes).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(sink.try_write(&bytes, false).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_more_leaves_with_it_or_alone() {
+        use tokio::io::AsyncReadExt as _;
+        let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (ours, theirs) = tokio::join!(TcpStream::connect(door.local_addr().unwrap()), door.accept());
+        let (sink, mut peer) = (Sink::Socket(ours.unwrap(), None), theirs.unwrap().0);
+        let say =
+            |text: &'static str, more| sink.try_write(&Bytes::from_static(text.as_bytes()), more).unwrap();
+        assert_eq!((say("ack ", true), say("entry ", false)), (4, 6));
+        let mut got = [0; 10];
+        peer.read_exact(&mut got).await.unwrap();
+        assert_eq!(&got, b"ack entry ");
+        assert_eq!(say("alone", true), 5);
+        peer.read_exact(&mut got[..5]).await.unwrap();
+        assert_eq!(&got[..5], b"alone");
     }
 }

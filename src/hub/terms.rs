@@ -22,16 +22,23 @@ pub struct Terms {
     pub metrics: Arc<Metrics>,
 }
 
-/// Ends listeners who have waited longest until the others hold no more than all together may.
+/// Ends listeners who have waited longest until the others hold no more than all together may. Those who are ending already, as their
+/// goodbye takes a moment, are not among the others.
 pub fn relieve(terms: &Terms, everyone: &[Arc<Outbox>]) {
     let mut held = terms.held.load(Ordering::Relaxed);
     if held <= terms.bytes_total {
         return;
     }
-    let mut waiting: Vec<_> =
-        everyone.iter().filter_map(|outbox| outbox.burden().map(|burden| (burden, outbox))).collect();
-    waiting.sort_by_key(|((since, _), _)| *since);
-    for ((_, bytes), outbox) in waiting {
+    let mut waiting = Vec::new();
+    for outbox in everyone {
+        match outbox.burden() {
+            Some((_, bytes, true)) => held = held.saturating_sub(bytes),
+            Some((since, bytes, false)) => waiting.push((since, bytes, outbox)),
+            None => {}
+        }
+    }
+    waiting.sort_by_key(|(since, ..)| *since);
+    for (_, bytes, outbox) in waiting {
         if held <= terms.bytes_total {
             return;
         }

@@ -2,12 +2,13 @@
 //!
 //! Responsible for the pipeline (filter, flood limit, format, bounded queue, writer) and for the two shapes in which
 //! what identifies people may stand in a line: [`id::LogId`] and [`address::Truncated`]. What is logged, and that no
-//! line holds a payload, a name or a secret, is the business of whoever logs. Spans go nowhere but into lines; an
-//! exporter of traces would be a second layer here.
+//! line holds a payload, a name or a secret, is the business of whoever logs. Spans go into lines and, where a collector
+//! is named, into [`traces`].
 
 pub mod address;
 pub mod flood;
 pub mod id;
+pub mod traces;
 
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -24,6 +25,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::logs::{LogFilter, LogFormat, LogsConfig};
 use flood::{Flood, FloodFilter};
+use traces::Traces;
 
 /// Lines that may wait for the writer; more are dropped and counted. At some 300 bytes a line this is a few MiB, and
 /// seconds of the loudest node.
@@ -58,7 +60,8 @@ impl DroppedLines {
 #[must_use = "lines end when this is dropped"]
 pub struct Telemetry {
     dropped: DroppedLines,
-    // Fields drop in this order: the last summary must find its writer alive.
+    // Fields drop in this order: the last spans may be told of in a line, and the last summary must find its writer alive.
+    _traces: Option<Traces>,
     _summaries: Summaries,
     _writer: WorkerGuard,
 }
@@ -83,9 +86,11 @@ pub fn start(
     let dropped = DroppedLines(writer.error_counter());
     let flood = Flood::default();
     let lines = subscriber(logs, writer, colour, flood.filter());
-    tracing::subscriber::set_global_default(lines).map_err(|_| TelemetryError::AlreadyStarted)?;
+    let traces = logs.traces_to.as_ref().map(|collector| Traces::start(collector, logs.traces_sampled));
+    let everything = lines.with(traces.as_ref().map(Traces::layer));
+    tracing::subscriber::set_global_default(everything).map_err(|_| TelemetryError::AlreadyStarted)?;
     let summaries = Summaries::start(flood).map_err(TelemetryError::Thread)?;
-    Ok(Telemetry { dropped, _summaries: summaries, _writer: guard })
+    Ok(Telemetry { dropped, _traces: traces, _summaries: summaries, _writer: guard })
 }
 
 /// The bounded queue and its one writer thread; a full queue drops and counts.
@@ -103,7 +108,7 @@ fn subscriber<W>(
     writer: W,
     colour: bool,
     flood: FloodFilter,
-) -> impl Subscriber + Send + Sync
+) -> impl Subscriber + for<'span> LookupSpan<'span> + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {

@@ -31,7 +31,7 @@ impl Write for Page {
 
 fn logs(format: LogFormat, rest: LevelFilter, targets: &[(&str, LevelFilter)]) -> LogsConfig {
     let targets = targets.iter().map(|(target, level)| ((*target).to_owned(), *level)).collect();
-    LogsConfig { filter: LogFilter { rest, targets }, format, traces_sampled: 0.0 }
+    LogsConfig { filter: LogFilter { rest, targets }, format, traces_to: None, traces_sampled: 0.0 }
 }
 
 /// What `say` writes under these settings.

@@ -256,7 +256,7 @@ impl Live {
             Order::Close(ending) => self.end(Closing::Ours(ending)),
             Order::Leave => self.end(Closing::Ours(Ending::Left)),
             Order::Refresh { id, token } => self.refresh(id.as_deref(), &token),
-            order => self.actor.carry_out(order),
+            order => self.actor.carry_out(order, &self.attached.room),
         }
     }
 

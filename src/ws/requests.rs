@@ -9,6 +9,7 @@ use super::machine::Order;
 use crate::gateway::Gateway;
 use crate::gateway::error::GatewayError;
 use crate::gateway::publish::Answer;
+use crate::hub::Room;
 use crate::hub::outbox::Outbox;
 use crate::model::id::ParticipantId;
 use crate::model::seat::Seat;
@@ -63,19 +64,19 @@ impl Actor {
         Self { gateway, outbox, seat, relays: Arc::default() }
     }
 
-    /// Starts what an order asks for. Every order that is owed an answer gets exactly one.
-    pub(super) fn carry_out(&self, order: Order) {
+    /// Starts what an order asks for. Every order that is owed an answer gets exactly one. `room`: the one it listens to.
+    pub(super) fn carry_out(&self, order: Order, room: &Arc<Room>) {
         match order {
             Order::Say { id, n, kind, data } => {
-                let respond = self.owe(id, n);
+                let respond = self.owe(id, n, room);
                 self.gateway.submit_words(self.seat, n, kind, &data, respond);
             }
             Order::Do { id, n, verb } => {
-                let respond = self.owe(id, n);
+                let respond = self.owe(id, n, room);
                 self.gateway.submit_verb(self.seat, n, verb, respond);
             }
             Order::Film { id, n, command } => {
-                let respond = self.owe(id, n);
+                let respond = self.owe(id, n, room);
                 self.gateway.submit_film(self.seat, n, command, respond);
             }
             Order::Ready { version } => {
@@ -105,14 +106,21 @@ impl Actor {
         self.outbox.send("reply", &outbound::reply(id, data));
     }
 
-    fn owe(&self, id: Option<String>, n: Option<u64>) -> impl FnOnce(Answer) + Send + 'static {
-        let debt = Debt::new(&self.outbox, 1);
-        move |answer| {
-            let frame = match answer {
-                Answer::Acked { at, duplicate } => ("ack", outbound::ack(id.as_deref(), n, at, duplicate)),
-                Answer::Refused(fault) => ("error", outbound::error(id.as_deref(), n, &fault)),
-            };
-            debt.outbox.send(frame.0, &frame.1);
+    fn owe(
+        &self,
+        id: Option<String>,
+        n: Option<u64>,
+        room: &Arc<Room>,
+    ) -> impl FnOnce(Answer) + Send + 'static {
+        let (debt, room) = (Debt::new(&self.outbox, 1), room.clone());
+        move |answer| match answer {
+            Answer::Acked { at, duplicate } => {
+                let ack = outbound::ack(id.as_deref(), n, at, duplicate);
+                debt.outbox.ack(at.seq, room.is_small(), &ack);
+            }
+            Answer::Refused(fault) => {
+                debt.outbox.send("error", &outbound::error(id.as_deref(), n, &fault));
+            }
         }
     }
 

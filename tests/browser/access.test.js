@@ -43,8 +43,6 @@ for (const [words, options] of [
     await grace.says('Hello!');
     await ada.sees('.message', 'Hello!');
     await ada.page.click('#empty-sample');
-    await eventually('the film is there', () => ada.page.isHidden('#empty'));
-    await ada.page.click('#toggle');
     await ada.plays();
     await holds(ada, 'a room');
     await ada.page.click('#hud-toggle');
@@ -57,6 +55,23 @@ for (const [words, options] of [
       await ada.page.keyboard.press('Escape');
       await eventually(`${name} is closed`, () => ada.page.isHidden(`#${name}-box`));
     }
+    await ada.page.click('#settings');
+    await ada.page.click('#end');
+    await ada.shows('#end-box');
+    await holds(ada, 'the question before the end');
+    await ada.shot(`end-${words.replaceAll(/\W+/g, '-')}`);
+    for (const name of ['end', 'settings']) {
+      await ada.page.keyboard.press('Escape');
+      await eventually(`${name} is closed`, () => ada.page.isHidden(`#${name}-box`));
+    }
+    await ada.page.click('.person:has-text("Grace") .menu > button');
+    await holds(ada, 'what to do about somebody');
+    await ada.page.click('.person:has-text("Grace") .menu li:has-text("keep out")');
+    await ada.shows('#remove-box');
+    await holds(ada, 'the question before a removal');
+    await ada.shot(`remove-${words.replaceAll(/\W+/g, '-')}`);
+    await ada.page.keyboard.press('Escape');
+    await eventually('it is closed', () => ada.page.isHidden('#remove-box'));
     await ada.page.click('#leave');
     await ada.shows('#over');
     await holds(ada, 'over');

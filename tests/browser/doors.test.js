@@ -88,10 +88,40 @@ test('a host locks, removes, and hands over by leaving', async () => {
 
   await grace.page.click('#settings');
   await grace.page.click('#end');
+  await grace.page.click('#end-form .danger');
   await grace.sees('#over-title', 'That was it');
   for (const one of [ada, grace, bo]) one.content();
   late.content(NETWORK);
   for (const one of [ada, grace, bo, late]) await one.go();
+});
+
+test('a host makes another the host, who names things anew and removes somebody for good', async () => {
+  const [ada, grace, bo] = [await arrive('Ada'), await arrive('Grace'), await arrive('Bo')];
+  const path = await ada.create(home.doors[0]);
+  for (const [one, door] of [[grace, 1], [bo, 0]]) {
+    await one.join(home.doors[door], path);
+    await one.inside();
+  }
+  await ada.sees('#people-count', '3 of 10');
+  await ada.page.click('.person:has-text("Grace") .menu > button');
+  await ada.page.click('.person:has-text("Grace") .menu li:has-text("Make host")');
+  await grace.sees('.person', /Grace[\s\S]*host/);
+  await eventually('Ada may no more', async () => (await ada.page.locator('.menu:visible').count()) === 0);
+
+  await grace.page.click('#settings');
+  await grace.fill('#settings-form', { display_name: 'Grace H', name: 'Second feature' });
+  await grace.page.click('#settings-form button.primary');
+  for (const one of [ada, bo]) {
+    await one.sees('#room-name', 'Second feature');
+    await one.sees('.person', 'Grace H');
+  }
+  await grace.page.click('.person:has-text("Bo") .menu > button');
+  await grace.page.click('.person:has-text("Bo") .menu li:has-text("Remove for good")');
+  await bo.sees('#over-title', 'You were removed');
+  await ada.sees('#people-count', '2 of 10');
+  await ada.sees('#timeline', 'Grace H removed Bo');
+  for (const one of [ada, grace, bo]) one.content();
+  for (const one of [ada, grace, bo]) await one.go();
 });
 
 test('a second tab takes the seat, the first one says so', async () => {

@@ -22,7 +22,8 @@ async function party(options = {}) {
 }
 
 async function film({ ada, grace }) {
-  await ada.page.click('#empty-sample');
+  await ada.page.click('#empty-choose');
+  await ada.page.click('#choose-sample');
   for (const one of [ada, grace]) await eventually(`${one.name} has the film`, () => one.page.isHidden('#empty'));
   await ada.sees('#length', '2:00');
 }
@@ -100,6 +101,16 @@ test('two on two replicas meet, talk, and watch', async () => {
   await bo.shot('phone-late');
   for (const one of room.people) one.content();
   for (const one of room.people) await one.go();
+});
+
+test('“Play the sample” plays it, for everybody, in one click', async () => {
+  const { ada, grace, people } = await party();
+  await ada.page.click('#empty-sample');
+  await Promise.all([ada.plays(), grace.plays()]);
+  await inStep(ada, grace);
+  await grace.sees('#timeline', /Ada put on “Sample film”[\s\S]*Ada pressed play at 0:00/);
+  for (const one of people) one.content();
+  for (const one of people) await one.go();
 });
 
 test('a reload keeps the seat, the past and the film', async () => {

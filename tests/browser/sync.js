@@ -81,7 +81,8 @@ try {
   const path = await ada.create(home.doors[0]);
   await grace.join(home.doors[1], path);
   await grace.inside();
-  await ada.page.click('#empty-sample');
+  await ada.page.click('#empty-choose');
+  await ada.page.click('#choose-sample');
   await eventually('the film is there', async () => (await ada.page.isHidden('#empty')) && (await grace.page.isHidden('#empty')));
   await Promise.all([watch(ada), watch(grace)]);
 

@@ -18,8 +18,6 @@ ELSEWHERE = {
     "PORT": "ports.http, as the container's port must be the same",
     "REDIS_ADDR": "redis.url says it, and with a scheme",
     "REDIS_CA_FILE": "redis.caSecret mounts it",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": "the image is built without the feature otlp and refuses it",
-    "OTEL_TRACES_SAMPLER_ARG": "without effect in that image",
 }
 # What a Secret would hold. The gateway refuses placeholders, so these look random; they open nothing.
 SECRETS = {

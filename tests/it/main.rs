@@ -50,3 +50,4 @@ mod support_wire;
 mod talk;
 mod timing;
 mod tls;
+mod traces;

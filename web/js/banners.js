@@ -52,6 +52,17 @@ export class Banners {
   refused(error) {
     this.set('refused', 'fair', why(error), true);
   }
+
+  /**
+   * Something a person did to the film: where it cannot go out they learn of it now, not when it has come too late.
+   * @param {Party} party
+   * @param {Promise<any>} outcome
+   */
+  sent(party, outcome) {
+    const held = party.state !== 'live' || party.backend === 'degraded';
+    if (held) this.set('refused', 'fair', 'Not sent yet: if the server does not take it within two seconds, it is given up.');
+    outcome.then(() => held && this.clear('refused'), (error) => this.refused(error));
+  }
 }
 
 /**
@@ -80,11 +91,13 @@ export function connection(party, banners) {
   party.on('goaway', () => banners.set('goaway', 'fair', 'This server is about to stop: moving to another one.'));
   party.on('reset', () => banners.set('reset', 'fair', 'Some of the past could not be caught up with; what is shown is how things are now.', true));
   party.on('status', ({ backend }) => {
-    if (backend === 'degraded') banners.set('backend', 'fair', 'The server cannot take messages right now: they wait here and go out when it can.');
+    if (backend === 'degraded') banners.set('backend', 'fair', 'The server cannot take anything right now. What you write waits here and goes out when it can; what you do to the film does not.');
     else banners.clear('backend');
   });
-  party.on('lost', ({ type, reason }) => {
+  party.on('lost', ({ type, reason, acked }) => {
+    // Whoever was never told that it arrived is told by the promise they hold.
+    if (!acked) return;
     const what = type === 'chat' ? 'A message' : type ? `“${type}”` : 'Something you said';
-    banners.set('lost', 'bad', reason === 'late' ? `${what} came too late and was dropped.` : `${what} may not have arrived.`, true);
+    banners.set('lost', 'bad', reason === 'late' ? `“${type}” was lost by the server, and is too old to be sent again.` : `${what} may not have arrived.`, true);
   });
 }

@@ -10,7 +10,7 @@ const DRAW_MS = 200;
 
 /** @param {Room} room */
 export function controls(room) {
-  const { party, video, banners } = room;
+  const { party, video, banners, aim } = room;
   const seek = $('seek');
   let held = false;
 
@@ -28,7 +28,7 @@ export function controls(room) {
     seek.max = String(Math.max(1000, Math.round(total)));
     write($('length'), clock(total));
     if (held) return;
-    const at = Math.round(party.film_ms ?? 0);
+    const at = Math.round(aim.goal ?? party.film_ms ?? 0);
     seek.value = String(at);
     seek.setAttribute('aria-valuetext', `${clock(at)} of ${clock(total)}`);
     write($('now'), clock(at));
@@ -42,9 +42,10 @@ export function controls(room) {
   };
   seek.onchange = () => {
     held = false;
-    party.seek(Number(seek.value)).catch((error) => banners.refused(error));
+    aim.to(Number(seek.value));
+    aim.go();
   };
-  $('rate').onchange = () => party.rate(Number($('rate').value)).catch((error) => banners.refused(error));
+  $('rate').onchange = () => banners.sent(party, party.rate(Number($('rate').value)));
   $('mute').onclick = () => mute(room);
   $('volume').oninput = ({ target }) => {
     video.volume = Number(target.value);
@@ -71,17 +72,9 @@ export function controls(room) {
 export function toggle({ party, sync, banners, mine }) {
   const { state } = party.line;
   if (!state || !mine()) return;
-  // A pause is on the frame that is shown here; while the film waits, nobody shows the one that counts. A refusal of ours is told by `sync`.
-  if (state.phase === 'playing') sync.pause().catch(() => {});
-  else (state.phase === 'paused' ? party.play() : party.pause()).catch((error) => banners.refused(error));
-}
-
-/** Jumps, for everybody. @param {Room} room @param {number} by_ms */
-export function hop({ party, banners, mine }, by_ms) {
-  const at = party.film_ms;
-  if (at === null || !mine()) return;
-  const most = party.line.state?.media.duration_ms ?? Infinity;
-  party.seek(Math.min(most, Math.max(0, at + by_ms))).catch((error) => banners.refused(error));
+  // A pause is on the frame that is shown here; while the film waits, nobody shows the one that counts.
+  if (state.phase === 'playing') banners.sent(party, sync.pause());
+  else banners.sent(party, state.phase === 'paused' ? party.play() : party.pause());
 }
 
 /** Here only. @param {Room} room */

@@ -46,10 +46,12 @@ export function film({ party, video, banners, names }) {
       const duration_ms = await length(src);
       await party.load({ ...media, ...(duration_ms && { duration_ms }) });
       box.close();
+      return true;
     } catch (error) {
       wrong.hidden = false;
       write(wrong, why(error));
       if (!box.open) banners.refused(error);
+      return false;
     }
   };
 
@@ -67,7 +69,9 @@ export function film({ party, video, banners, names }) {
     return put({ kind: 'file', src, title: file.name.slice(0, 200) }, files.get(src));
   };
 
-  $('empty-sample').onclick = sample;
+  $('empty-sample').onclick = async () => {
+    if (await sample()) banners.sent(party, party.play());
+  };
   $('choose-sample').onclick = sample;
   $('empty-choose').onclick = $('choose').onclick = () => ($('choose-wrong').hidden = true, $('choose-box').showModal());
   $('choose-done').onclick = () => $('choose-box').close();

@@ -3,6 +3,8 @@
 
 const KEPT = 60;
 const SHOWN = 220;
+/** A token or a password is nobody's to read, not even over somebody's shoulder. */
+const SECRET = /^\{"type":"(hello|refresh|session\.update)"/;
 
 export class Network {
   /** Newest last: which way, when, what. @type {{ way: '↑' | '↓', at: number, text: string }[]} */
@@ -60,8 +62,7 @@ export class Network {
       }
 
       send(text) {
-        // A token is nobody's to read, not even over somebody's shoulder.
-        network.note('↑', text.startsWith('{"type":"hello"') || text.startsWith('{"type":"refresh"') ? text.slice(0, 16) : text);
+        network.note('↑', SECRET.test(text) ? text.slice(0, text.indexOf(',')) : text);
         this.#socket?.send(text);
       }
 

@@ -1,6 +1,7 @@
 // Who holds a seat, and how they fare: a card each, changed in place so that focus and open menus stay where they are. The host can do
 // something about each of the others.
 
+import { Question } from './ask.js';
 import { $, icon, make, write } from './elements.js';
 import { signed, status } from './words.js';
 
@@ -16,6 +17,7 @@ export function people(room) {
   /** @type {Map<string, ReturnType<typeof card>>} */
   const cards = new Map();
   place.replaceChildren();
+  const removal = remover(room);
 
   const draw = () => {
     const list = party.participants;
@@ -31,7 +33,7 @@ export function people(room) {
     for (const person of list) {
       let one = cards.get(person.id);
       if (!one) {
-        one = card(room, person.id);
+        one = card(room, person.id, removal.ask);
         cards.set(person.id, one);
         place.append(one.element);
       }
@@ -50,17 +52,43 @@ export function people(room) {
   return () => {
     clearInterval(timer);
     removeEventListener('pointerdown', close);
+    removal.close();
     offs.forEach((off) => off());
   };
 }
 
-/** @param {Room} room @param {string} id */
-function card(room, id) {
+/**
+ * Asks the host how somebody is to be removed: with a new password, as only that keeps them out. It comes first, or they could be back before it.
+ * @param {Room} room
+ */
+function remover({ party, names }) {
+  const box = $('remove-box');
+  const { password } = $('remove-form').elements;
+  const question = new Question(box);
+  const label = () => write(box.querySelector('.danger'), password.value ? 'Change the password and remove' : 'Remove');
+  password.oninput = label;
+  return {
+    close: () => question.close(),
+    /** @param {string} id */
+    ask(id) {
+      write($('remove-title'), `Remove ${names.name(id)}?`);
+      password.value = '';
+      label();
+      question.ask(async () => {
+        if (password.value) await party.publish('session.update', { password: password.value });
+        await party.publish('kick', { participant_id: id });
+      });
+    },
+  };
+}
+
+/** @param {Room} room @param {string} id @param {(id: string) => void} remove asks how */
+function card(room, id, remove) {
   const { party, names } = room;
   const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
   const [name, note, state] = [make('span'), make('small'), make('p', { class: 'state' })];
   const crown = make('span', { title: 'Host' }, icon('crown'), make('span', { class: 'sr' }, 'host'));
-  const menu = actions(room, id);
+  const menu = actions(room, id, remove);
   const element = make('li', { class: 'person', 'data-id': id }, avatar, make('div', { class: 'who' }, make('p', { class: 'name' }, name, crown, note), state), menu);
   const draw = (/** @type {any} */ person) => {
     write(name, person.name);
@@ -85,20 +113,20 @@ function fares({ connection, status: how, drift_ms, rtt_ms }) {
   return parts.join(' · ');
 }
 
-/** @param {Room} room @param {string} id */
-function actions({ party, names, banners }, id) {
+/** @param {Room} room @param {string} id @param {(id: string) => void} remove */
+function actions({ party, names, banners }, id, remove) {
   const act = (text, run) =>
     make('li', {}, make('button', {
       type: 'button',
       onclick: () => {
         shut(menu);
-        run().catch((/** @type {any} */ error) => banners.refused(error));
+        run()?.catch((/** @type {any} */ error) => banners.refused(error));
       },
     }, text));
   const list = make('ul', { hidden: true },
     act('Make host', () => party.publish('host.transfer', { participant_id: id })),
-    act('Remove', () => party.publish('kick', { participant_id: id, ban_seconds: 0 })),
-    act('Remove for good', () => party.publish('kick', { participant_id: id })));
+    act('Remove: may come back', () => party.publish('kick', { participant_id: id, ban_seconds: 0 })),
+    act('Remove and keep out …', () => remove(id)));
   const button = make('button', {
     type: 'button', class: 'round', 'aria-expanded': 'false', 'aria-label': `What to do about ${names.name(id)}`,
     onclick: () => {

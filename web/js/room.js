@@ -3,6 +3,7 @@
 
 import { connect, follow, VideoPlayer } from '/sdk/index.js';
 
+import { Aim } from './aim.js';
 import { renew } from './api.js';
 import { Banners, connection } from './banners.js';
 import { call } from './call.js';
@@ -36,6 +37,7 @@ import { waiting } from './waiting.js';
  * @property {Names} names
  * @property {Banners} banners
  * @property {Network} network
+ * @property {Aim} aim
  * @property {() => boolean} mine whether this participant may move the film
  * @property {() => boolean} host
  */
@@ -65,7 +67,8 @@ export function open(seat, over) {
   party.on('playback', title);
   const source = film({ party, video, banners, names });
   const sync = follow(party, new VideoPlayer(video));
-  const room = { party, sync, video, seat, names, banners, network, mine, host };
+  const aim = new Aim({ party, banners, mine });
+  const room = { party, sync, video, seat, names, banners, network, aim, mine, host };
   connection(party, banners);
   source.ready(room);
   const offs = [controls(room), waiting(room), light(room), hud(room), keys(room), people(room), chat(room), reactions(room), call(room), settings(room), invite(room)];

@@ -1,5 +1,6 @@
-// One's own name and colour, and what a host may change about the session: name, seats, lock, who moves the film, its end.
+// One's own name and colour, and what a host may change about the session: name, seats, password, lock, who moves the film, its end.
 
+import { Question } from './ask.js';
 import { $, write } from './elements.js';
 import { keepName } from './seats.js';
 import { why } from './words.js';
@@ -21,6 +22,7 @@ export function settings(room) {
     field.color.value = color = names.color(party.id) ?? '#7c5cff';
     field.name.value = session.name;
     field.max_participants.value = String(session.max_participants);
+    field.password.value = '';
     field.locked.checked = session.locked;
     field.host_controls.checked = session.control === 'host';
     $('host-only').disabled = !room.host();
@@ -28,7 +30,8 @@ export function settings(room) {
     box.showModal();
   };
   $('settings-done').onclick = () => box.close();
-  $('end').onclick = () => say(party.publish('session.end'));
+  const end = new Question($('end-box'));
+  $('end').onclick = () => end.ask(() => party.publish('session.end'));
 
   const say = async (...sent) => {
     try {
@@ -52,13 +55,16 @@ export function settings(room) {
     if (Object.keys(change).length > 0) sent.push(party.publish('session.update', change));
     void say(...sent);
   };
-  return () => box.close();
+  return () => {
+    end.close();
+    box.close();
+  };
 }
 
 function changes(session, field) {
   const wanted = {
     name: field.name.value.trim(), max_participants: Number(field.max_participants.value), locked: field.locked.checked,
-    control: field.host_controls.checked ? 'host' : 'everyone',
+    control: field.host_controls.checked ? 'host' : 'everyone', password: field.password.value || undefined,
   };
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => session[key] !== value));
 }

@@ -38,25 +38,36 @@ function rules({ name, max_participants, locked, control }) {
   return parts.join(', ');
 }
 
-function film(who, { from, data }, before) {
-  const { reason, phase, media, rate } = data;
-  const old = before?.data;
-  if (old && old.version === data.version) return null; // a command that changed nothing
-  const at = clock(data.position_ms);
-  if (from === null) {
-    if (phase !== 'playing') return null;
+function film(who, entry, before) {
+  const { reason, phase, media, rate, position_ms } = entry.data;
+  const at = clock(position_ms);
+  if (entry.from === null) {
+    if (phase !== 'playing' || before?.data.version === entry.data.version) return null;
     return { ready: 'Everybody is ready: on it goes', quorum: 'Most are ready: on it goes', deadline: 'Waited long enough: on it goes' }[reason] ?? null;
   }
-  if (old && old.rate !== rate && old.media.src === media.src && reason !== 'load') return `${who} set the speed to ${rate}×`;
-  // `reason` stays what put the film where it is, so a play that follows a seek is known by the phase alone.
-  if (phase === 'waiting' && old?.phase === 'paused') return `${who} pressed play at ${at}`;
-  switch (reason) {
+  switch (deed(entry, before)) {
     case 'load': return `${who} put on “${media.title || media.src}”`;
     case 'play': return `${who} pressed play at ${at}`;
     case 'forced': return `${who} started without waiting`;
-    case 'seek': return phase === 'paused' && old?.phase === 'waiting' ? `${who} paused at ${at}` : `${who} jumped to ${at}`;
+    case 'seek': return `${who} jumped to ${at}`;
     case 'pause': return `${who} paused at ${at}`;
     case 'rate': return `${who} set the speed to ${rate}×`;
     default: return null;
   }
 }
+
+/** What somebody did to the film. `reason` stays what put it where it is, so much is known only by what was before. */
+function deed({ data }, before) {
+  const { reason, phase, media, rate, position_ms, version } = data;
+  const old = before?.data;
+  if (!old) return reason;
+  if (old.version === version) return null; // a command that changed nothing
+  if (old.rate !== rate && old.media.src === media.src && reason !== 'load') return 'rate';
+  if (phase === 'waiting' && old.phase === 'paused') return 'play';
+  if (reason !== 'seek' || phase !== 'paused') return reason;
+  if (old.phase === 'waiting') return 'pause';
+  return old.phase === 'paused' && old.position_ms === position_ms ? null : 'seek';
+}
+
+/** Whether an entry is somebody's jump to another place in the film. @param {any} entry @param {any} before as for `story` */
+export const jumped = (entry, before) => entry.type === 'playback' && entry.from !== null && deed(entry, before) === 'seek';

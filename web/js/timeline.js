@@ -2,17 +2,17 @@
 // number, so one that comes twice (a page and a resume may overlap) is shown once.
 
 import { icon, make } from './elements.js';
-import { story } from './story.js';
+import { jumped, story } from './story.js';
 import { time } from './words.js';
 
 /** @import { Names } from './names.js' */
 
-/** Messages of one author so close together are under one name. */
+/** Messages of one author so close together are under one name, and jumps of one person are one line, which tells of the last. */
 const TOGETHER_MS = 5 * 60_000;
 /** Whoever reads so near the end, in pixels, reads on by themselves. */
 const NEAR = 90;
 
-/** @typedef {{ entry: any, element: any }} Line */
+/** @typedef {{ entry: any, element: any, jump: boolean }} Line `element` is null where nothing is told */
 
 export class Timeline {
   /** In order. @type {Line[]} */
@@ -83,10 +83,11 @@ export class Timeline {
     let at = this.#lines.length;
     while (at > 0 && this.#lines[at - 1].entry.seq > entry.seq) at -= 1;
     if (this.#lines[at - 1]?.entry.seq === entry.seq) return;
-    const element = entry.type === 'chat' ? this.#message(entry) : this.#deed(entry, at);
+    const before = entry.type === 'playback' ? this.#lines.slice(0, at).findLast((line) => line.entry.type === 'playback')?.entry : undefined;
+    const element = entry.type === 'chat' ? this.#message(entry) : this.#deed(entry, before);
     if (entry.type === 'chat' && entry.from === this.#names.self) this.#arrived(entry.data.text);
     const after = this.#lines.slice(at).find((line) => line.element)?.element ?? this.#pending[0] ?? null;
-    this.#lines.splice(at, 0, { entry, element });
+    this.#lines.splice(at, 0, { entry, element, jump: jumped(entry, before) });
     if (!element) return;
     this.#place.insertBefore(element, after);
     this.#together(at);
@@ -99,19 +100,18 @@ export class Timeline {
     if (at >= 0) this.#pending.splice(at, 1)[0].remove();
   }
 
-  /** Whether a message goes on under the name of the one above. @param {number} at */
+  /** Whether a message goes on under the name of the one above, and a jump takes the place of the one above. @param {number} at */
   #together(at) {
-    const { entry, element } = this.#lines[at];
-    let above = at - 1;
-    while (above >= 0 && !this.#lines[above].element) above -= 1;
-    const before = this.#lines[above]?.entry;
-    const same = before?.type === 'chat' && before.from === entry.from && entry.ts - before.ts < TOGETHER_MS;
-    if (entry.type === 'chat') element.classList.toggle('more', same && !entry.data.reply_to);
+    const { entry, element, jump } = this.#lines[at];
+    const above = this.#lines.slice(0, at).findLast((line) => line.element);
+    if (!above) return;
+    const same = above.entry.from === entry.from && entry.ts - above.entry.ts < TOGETHER_MS;
+    if (entry.type === 'chat') element.classList.toggle('more', same && above.entry.type === 'chat' && !entry.data.reply_to);
+    if (above.jump) above.element.hidden = jump && same;
   }
 
-  #deed(entry, at) {
-    const before = entry.type === 'playback' ? this.#lines.slice(0, at).findLast((line) => line.entry.type === 'playback') : undefined;
-    const text = story(entry, before?.entry, this.#names);
+  #deed(entry, before) {
+    const text = story(entry, before, this.#names);
     return text && make('li', { class: 'deeds', 'data-seq': entry.seq }, text, make('time', {}, time(entry.ts)));
   }
 

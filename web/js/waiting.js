@@ -26,7 +26,7 @@ export function waiting(room) {
     write($('waiting-count'), `${Math.max(0, Math.ceil((wait.deadline_ms - now) / 1000))} s`);
     $('waiting-force').hidden = !room.mine() || now - wait.since_ms < FORCE_MS;
   };
-  $('waiting-force').onclick = () => party.play().catch((error) => banners.refused(error));
+  $('waiting-force').onclick = () => banners.sent(party, party.play());
   const timer = setInterval(draw, DRAW_MS);
 
   const unblock = $('unblock');

@@ -37,7 +37,7 @@ const CODES = {
   rate_limited: 'Too often in a short time. Wait a moment.',
   unavailable: 'The server cannot do that right now. Try again in a moment.',
   conflict: 'Somebody else was faster, or there is no film yet.',
-  late: 'That came too late: there was no connection for two seconds.',
+  late: 'The server did not confirm that within two seconds, so it was given up.',
   offline: 'There is no connection right now.',
   unknown: 'Nobody can tell whether that arrived.',
   queue_full: 'Too much is waiting to be sent.',

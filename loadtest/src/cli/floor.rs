@@ -21,7 +21,7 @@ pub(crate) enum Regime {
     Batched,
     /// 200 subscribers, 150 times 8 messages a second in one write: batches of known size on a server that is not full
     Bursts,
-    /// More and more subscribers for as many deliveries a second
+    /// Larger and larger rooms, of as many connections and as many deliveries a second in all; publishers listen and are answered, by either server
     Growth,
 }
 
@@ -42,13 +42,22 @@ pub(crate) struct FloorOptions {
     /// Bytes of a message's body
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(64..=4096))]
     pub(crate) payload: u32,
-    /// Subscribers of growth's steps, with commas between
+    /// Subscribers of a room in growth's steps, with commas between
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,5000",
         value_parser = clap::value_parser!(u32).range(1..=9000))]
     pub(crate) sizes: Vec<u32>,
-    /// Deliveries a second of growth's steps, as far as 6000 messages a second reach
+    /// Connections at each of growth's steps, in as many rooms as they fill
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(10..=9000))]
+    pub(crate) connections: u32,
+    /// Deliveries a second at each of growth's steps, to all connections together
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
     pub(crate) deliveries: u32,
+    /// How often growth goes through its steps, with new servers each time; each has its own pairs of rounds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) passes: u32,
+    /// Let growth's receivers sleep until something comes: their waking is then part of what a delivery costs a server
+    #[arg(long)]
+    pub(crate) asleep: bool,
     /// Objective: the gateway's CPU time per delivery by the floor's, alone
     #[arg(long, default_value_t = 1.15)]
     pub(crate) alone_ratio: f64,

@@ -117,8 +117,9 @@ impl Seat<'_> {
     async fn stay(&mut self) {
         let broken = loop {
             match self.read().await {
-                Ok(true) => {}
-                Ok(false) => break None,
+                // A close is the end, also when the other side forgets to go.
+                Ok(true) if self.closed.is_none() => {}
+                Ok(_) => break None,
                 Err(error) => break Some(error),
             }
         };
@@ -189,7 +190,10 @@ fn hear(
     let mut received = lock(&who.received);
     let mut window = lock(&lane.window);
     let mut delivered = 0;
-    while let Some((kind, payload)) = frames.next()? {
+    // What follows a close is none of ours.
+    while heard.closed.is_none()
+        && let Some((kind, payload)) = frames.next()?
+    {
         match kind {
             Kind::Text => {
                 let frame = message::read(payload, hall.clock.run);

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use mio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::tally::{EVENT, Tally};
+use super::tally::{ACK, EVENT, Place, Tally};
 use crate::frames::{self, Header, Kind};
 
 /// How far a connection got.
@@ -29,21 +29,31 @@ pub(super) struct Listener {
     pub(super) stream: TcpStream,
     state: State,
     kept: Vec<u8>,
-    /// The number that comes next.
-    pub(super) next: u64,
-    /// The last entry, header and all, while it is wanted.
-    pub(super) sample: Option<Vec<u8>>,
+    /// Its room, and the number that comes next.
+    pub(super) place: Place,
+    /// The last of what comes, while it is wanted.
+    pub(super) sample: Option<Sample>,
+}
+
+/// What a gateway sends, header and all.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sample {
+    /// The last entry.
+    pub(super) entry: Vec<u8>,
+    /// The last answer to a publisher.
+    pub(super) ack: Vec<u8>,
 }
 
 impl Listener {
-    /// Of the gateway: the request to upgrade has been sent.
-    pub(super) fn upgrading(stream: TcpStream) -> Listener {
-        Listener { stream, state: State::Upgrading, kept: Vec::new(), next: 0, sample: None }
+    /// Of a room of the gateway: the request to upgrade has been sent.
+    pub(super) fn upgrading(stream: TcpStream, room: u32) -> Listener {
+        let place = Place { room, next: 0 };
+        Listener { stream, state: State::Upgrading, kept: Vec::new(), place, sample: None }
     }
 
     /// Of the floor: the next number is known.
-    pub(super) fn live(stream: TcpStream, next: u64) -> Listener {
-        Listener { stream, state: State::Live, kept: Vec::new(), next, sample: None }
+    pub(super) fn live(stream: TcpStream, place: Place) -> Listener {
+        Listener { stream, state: State::Live, kept: Vec::new(), place, sample: None }
     }
 
     /// Whether it gets entries.
@@ -87,7 +97,7 @@ impl Listener {
         while let Some(Header { kind, head, length }) = frames::header(&bytes[at..])? {
             let Some(payload) = bytes.get(at + head..at + head + length) else { break };
             match kind {
-                Kind::Text if self.state == State::Live => tally.frame(payload, &mut self.next, since),
+                Kind::Text if self.state == State::Live => tally.frame(payload, &mut self.place, since),
                 Kind::Text => self.greeted(payload)?,
                 Kind::Ping => self.answer(payload)?,
                 Kind::Pong => {}
@@ -98,8 +108,13 @@ impl Listener {
                     )
                 }
             }
-            if self.sample.is_some() && payload.starts_with(EVENT) {
-                self.sample = Some(bytes[at..at + head + length].to_vec());
+            if let Some(sample) = &mut self.sample {
+                let whole = &bytes[at..at + head + length];
+                match payload {
+                    entry if entry.starts_with(EVENT) => sample.entry = whole.to_vec(),
+                    ack if ack.starts_with(ACK) => sample.ack = whole.to_vec(),
+                    _ => {}
+                }
             }
             at += head + length;
         }
@@ -109,7 +124,7 @@ impl Listener {
     fn greeted(&mut self, payload: &[u8]) -> anyhow::Result<()> {
         let welcome: serde_json::Value = serde_json::from_slice(payload)?;
         anyhow::ensure!(welcome["type"] == "welcome", "no welcome but {}", String::from_utf8_lossy(payload));
-        self.next = welcome["data"]["head"].as_u64().context("a welcome without a head")? + 1;
+        self.place.next = welcome["data"]["head"].as_u64().context("a welcome without a head")? + 1;
         self.state = State::Live;
         Ok(())
     }

@@ -2,10 +2,12 @@
 //!
 //! Responsible for the scene of each regime and for its rounds. Both servers are started for a regime and stay for all its rounds, their sockets
 //! open: a round then begins with warm code and a log of its usual length, and connecting, which is not what is measured, is paid
-//! once. Rounds go floor, gateway, gateway, floor, so that a machine that tires favours neither, and a ratio is of two neighbours. The processor time is the
+//! once. Growth compares scenes with each other and not servers alone, so it goes through its sizes several times, there and back, with new servers each
+//! time: what the machine does meanwhile falls on all sizes. Rounds go floor, gateway, gateway, floor, so that a machine that tires favours neither, and a ratio is of two neighbours. The processor time is the
 //! kernel's count for the server's process, from the first message until everybody has the last.
 
 mod cores;
+mod growth;
 mod listener;
 mod plan;
 mod report;
@@ -26,8 +28,9 @@ use crate::accounting::Faults;
 use crate::api::{Api, Ticket};
 use crate::cli::FloorOptions;
 use crate::histogram::Times;
+use crate::mint::Mint;
 use crate::report::figures::Outcome;
-use crate::target::gateway::Gateway;
+use crate::target::gateway::{Gateway, SECRET};
 use crate::target::process::{Cost, Process};
 use cores::Cores;
 use plan::Plan;
@@ -54,7 +57,10 @@ struct Round {
     side: Side,
     /// Which pair of rounds it belongs to.
     cycle: u32,
+    /// Messages that were said, what came of them, and what else was sent for them: answers to publishers.
+    entries: u64,
     deliveries: u64,
+    answers: u64,
     /// Processor time of the server, and of the generator.
     cpu: Duration,
     generator: Duration,
@@ -89,11 +95,32 @@ pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Outcome> {
         options.seconds,
         cores.told()
     );
-    let mut measured = Vec::new();
-    for plan in Plan::all(options) {
-        measured.push(measure(plan, options, cores).await.with_context(|| plan.name())?);
+    let plans = Plan::all(options);
+    let mut measured: Vec<Measured> = Vec::new();
+    for pass in 0..plans.iter().map(|plan| plan.passes).max().unwrap_or_default() {
+        let mut turns: Vec<usize> = (0..plans.len()).filter(|at| pass < plans[*at].passes).collect();
+        if pass % 2 == 1 {
+            turns.reverse();
+        }
+        for at in turns {
+            let plan = plans[at];
+            let more = measure(plan, options, cores).await.with_context(|| plan.name())?;
+            match measured.get_mut(at) {
+                Some(known) => known.go_on(more),
+                None => measured.push(more),
+            }
+        }
     }
     report::verdict(&measured, options, &cores.told())
+}
+
+impl Measured {
+    /// Adds the rounds of a later pass.
+    fn go_on(&mut self, more: Measured) {
+        let cycles = self.rounds.iter().map(|round| round.cycle + 1).max().unwrap_or_default();
+        self.rounds
+            .extend(more.rounds.into_iter().map(|round| Round { cycle: round.cycle + cycles, ..round }));
+    }
 }
 
 async fn measure(plan: Plan, options: &FloorOptions, cores: Cores) -> anyhow::Result<Measured> {
@@ -102,11 +129,7 @@ async fn measure(plan: Plan, options: &FloorOptions, cores: Cores) -> anyhow::Re
     let (floor, floor_addr) = floor().await?;
     cores.generator()?;
     let floor_pid = floor.id().context("the floor ended at once")?;
-    let host = Api(gateway.addr).create(plan.subscribers + 1).await?;
-    let mut tickets = vec![host];
-    for _ in 1..plan.subscribers {
-        tickets.push(Api(gateway.addr).join(&tickets[0].session).await?);
-    }
+    let tickets = tickets(&plan, gateway.addr).await?;
     let scene = Scene {
         plan,
         seconds: options.seconds,
@@ -118,6 +141,20 @@ async fn measure(plan: Plan, options: &FloorOptions, cores: Cores) -> anyhow::Re
     let measured = tokio::task::spawn_blocking(move || scene.play(&tickets, rounds, body)).await??;
     drop((gateway, floor));
     Ok(measured)
+}
+
+/// Everybody who comes, room after room.
+async fn tickets(plan: &Plan, gateway: SocketAddr) -> anyhow::Result<Vec<Ticket>> {
+    let mut tickets = Vec::new();
+    for _ in 0..plan.rooms {
+        let host = Api(gateway).create(plan.subscribers + 1).await?;
+        let (mint, session) = (Mint::of(SECRET, &host)?, host.session.clone());
+        tickets.push(host);
+        for _ in 1..plan.subscribers {
+            tickets.push(mint.ticket(&session)?);
+        }
+    }
+    Ok(tickets)
 }
 
 /// A floor that runs until it is dropped, and where it listens.
@@ -140,17 +177,18 @@ struct Scene {
 
 impl Scene {
     fn play(&self, tickets: &[Ticket], rounds: u32, body: usize) -> anyhow::Result<Measured> {
-        let mut stage = Stage::new()?;
-        let mut gateway = stage.seat(self.addrs.1, tickets, body)?;
+        let (mut stage, size) = (Stage::new(self.plan.awake)?, self.plan.subscribers as usize);
+        let mut gateway = stage.seat(self.addrs.1, (tickets, size), body)?;
         let listener = gateway.listeners.start;
         stage.keep_sample(listener);
         stage.round(&mut gateway, self.plan.schedule(WARM_UP))?;
         let sample = stage.sample(listener).context("no sample")?;
-        let next = stage.next(listener);
-        let mut floor = stage.gather(self.addrs.0, self.plan.subscribers, &sample, next)?;
+        let from = (&sample, stage.next(listener));
+        let mut floor = stage.gather(self.addrs.0, (self.plan.rooms, size), from, self.plan.answered())?;
         stage.round(&mut floor, self.plan.schedule(WARM_UP))?;
-        report::heading(&self.plan, self.pids, sample.len());
-        let mut measured = Measured { plan: self.plan, frame: sample.len(), rounds: Vec::new() };
+        let frame = sample.entry.len();
+        report::heading(&self.plan, self.pids, frame);
+        let mut measured = Measured { plan: self.plan, frame, rounds: Vec::new() };
         for cycle in 0..rounds {
             let mut turns = [Side::Floor, Side::Gateway];
             if cycle % 2 == 1 {
@@ -174,7 +212,9 @@ impl Scene {
         Ok(Round {
             side,
             cycle,
+            entries: self.plan.schedule(self.seconds).total(),
             deliveries: heard.tally.delivered,
+            answers: heard.tally.acked,
             cpu: after.cpu.saturating_sub(server.cpu),
             generator: own_after.cpu.saturating_sub(own.cpu),
             lasted: heard.lasted,

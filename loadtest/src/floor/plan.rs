@@ -13,14 +13,20 @@ const RATE: u32 = 6000;
 pub(super) struct Plan {
     /// Of which regime.
     pub(super) regime: Regime,
-    /// Sockets that get each message, the publisher's own among them.
+    /// Rooms, each with a publisher of its own.
+    pub(super) rooms: u32,
+    /// Sockets that get each message of a room, its publisher's own among them.
     pub(super) subscribers: u32,
-    /// Messages a second.
+    /// Messages a second in each room.
     pub(super) rate: u32,
     /// Messages in one write.
     pub(super) burst: u32,
     /// The most that the gateway's cost may be of the floor's.
     pub(super) ratio: Option<f64>,
+    /// Whether receivers look for what came without ever sleeping ([`super::stage`] says why).
+    pub(super) awake: bool,
+    /// How often it is set up anew and measured.
+    pub(super) passes: u32,
 }
 
 impl Plan {
@@ -30,14 +36,28 @@ impl Plan {
     }
 
     fn of(regime: Regime, options: &FloorOptions) -> Vec<Plan> {
-        let one = |subscribers, rate, burst, ratio| Plan { regime, subscribers, rate, burst, ratio };
+        let (rooms, awake, passes) = (1, false, 1);
+        let one = |subscribers, rate, burst, ratio| Plan {
+            regime,
+            rooms,
+            subscribers,
+            rate,
+            burst,
+            ratio,
+            awake,
+            passes,
+        };
         match regime {
             Regime::Alone => vec![one(1000, 60, 1, Some(options.alone_ratio))],
             Regime::Batched => vec![one(200, RATE, 1, Some(options.batched_ratio))],
             Regime::Bursts => vec![one(200, 1200, 8, None)],
             Regime::Growth => {
-                let sizes = options.sizes.iter();
-                sizes.map(|size| one(*size, (options.deliveries / size).clamp(1, RATE), 1, None)).collect()
+                let (all, awake, passes) = (options.connections, !options.asleep, options.passes);
+                let rate = (options.deliveries / all).max(1);
+                let sizes = options.sizes.iter().map(|size| (*size).min(all));
+                sizes
+                    .map(|size| Plan { rooms: all / size, awake, passes, ..one(size, rate, 1, None) })
+                    .collect()
             }
         }
     }
@@ -45,14 +65,26 @@ impl Plan {
     /// What is said in so many seconds.
     pub(super) fn schedule(&self, seconds: u32) -> Schedule {
         let step = Duration::from_secs_f64(f64::from(self.burst) / f64::from(self.rate));
-        Schedule { step, burst: self.burst, total: u64::from(self.rate) * u64::from(seconds) }
+        let each = u64::from(self.rate) * u64::from(seconds);
+        Schedule {
+            step,
+            burst: self.burst,
+            rooms: self.rooms,
+            turns: each / u64::from(self.burst) * u64::from(self.rooms),
+        }
+    }
+
+    /// Whether publishers listen on the socket that they speak on, and the floor answers them as the gateway does.
+    pub(super) fn answered(&self) -> bool {
+        self.regime == Regime::Growth
     }
 
     /// For a line of the report.
     pub(super) fn name(&self) -> String {
         let regime = format!("{:?}", self.regime).to_lowercase();
         let burst = if self.burst > 1 { format!(" by {}", self.burst) } else { String::new() };
-        format!("{regime} {} × {}/s{burst}", self.subscribers, self.rate)
+        let rooms = if self.rooms > 1 { format!("{} × ", self.rooms) } else { String::new() };
+        format!("{regime} {rooms}{} × {}/s{burst}", self.subscribers, self.rate)
     }
 }
 
@@ -63,11 +95,16 @@ mod tests {
     use clap::Parser as _;
 
     #[test]
-    fn growth_asks_for_as_many_deliveries_at_every_step() {
+    fn growth_asks_the_same_of_as_many_sockets_at_every_step() {
         let cli = Cli::try_parse_from(["loadtest", "floor", "--regimes", "growth"]).expect("parses");
         let Scenario::Floor(options) = cli.scenario else { panic!("not floor") };
-        let steps: Vec<_> = Plan::all(&options).iter().map(|plan| (plan.subscribers, plan.rate)).collect();
-        assert_eq!(steps, [(10, 6000), (100, 600), (1000, 60), (5000, 12)]);
+        let plans = Plan::all(&options);
+        let steps: Vec<_> = plans.iter().map(|plan| (plan.rooms, plan.subscribers, plan.rate)).collect();
+        assert_eq!(steps, [(500, 10, 12), (50, 100, 12), (5, 1000, 12), (1, 5000, 12)]);
+        for plan in plans {
+            let deliveries = plan.schedule(1).total() * u64::from(plan.subscribers);
+            assert_eq!((deliveries, plan.awake, plan.answered()), (60_000, true, true), "{}", plan.name());
+        }
     }
 
     #[test]
@@ -76,8 +113,7 @@ mod tests {
         let Scenario::Floor(options) = cli.scenario else { panic!("not floor") };
         for plan in Plan::all(&options) {
             let schedule = plan.schedule(5);
-            assert_eq!(schedule.total % u64::from(schedule.burst), 0, "{}", plan.name());
-            let due = schedule.due(schedule.total).as_secs_f64();
+            let due = schedule.due(0, schedule.total() / u64::from(plan.rooms)).as_secs_f64();
             assert!((due - 5.0).abs() < 0.001, "{}: {due}", plan.name());
         }
     }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::growth::Growth;
 use super::plan::Plan;
 use super::{Measured, Round, Side};
-use crate::cli::{FloorOptions, Regime};
+use crate::cli::FloorOptions;
 use crate::histogram::median;
 use crate::report::figures::Outcome;
 
@@ -21,9 +22,10 @@ const LATE: Duration = Duration::from_millis(10);
 pub(super) fn heading(plan: &Plan, (floor, gateway): (u32, u32), frame: usize) {
     println!("\n{}, {frame} bytes a delivery; floor is pid {floor}, gateway is pid {gateway}", plan.name());
     println!(
-        "  {:8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>8} {:>8}  faults",
+        "  {:8} {:>10} {:>8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>8} {:>8}  faults",
         "server",
         "deliveries",
+        "answers",
         "CPU µs/d",
         "p50 ms",
         "p99 ms",
@@ -40,9 +42,10 @@ pub(super) fn line(round: &Round) {
     let faults =
         if round.faults == Default::default() { "none".to_owned() } else { format!("{:?}", round.faults) };
     println!(
-        "  {:8} {:>10} {:>9.3} {:>9.3} {:>9.3} {:>9.3} {:>7.1} {:>7.1} {:>8.2} {:>8.1}  {faults}",
+        "  {:8} {:>10} {:>8} {:>9.3} {:>9.3} {:>9.3} {:>9.3} {:>7.1} {:>7.1} {:>8.2} {:>8.1}  {faults}",
         name(round.side),
         round.deliveries,
+        round.answers,
         micros_each(round),
         millis(round.times.quantile(0.5)),
         millis(round.times.quantile(0.99)),
@@ -127,52 +130,59 @@ pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str
         "", "floor", "gateway"
     );
     rows.iter().for_each(Row::print);
-    let growth = Growth::of(&rows);
-    if let Some(growth) = &growth {
-        println!(
-            "growth: a delivery's cost differs by {:.1} % between steps; the floor's by {:.1} %, their ratio by {:.1} %",
-            100.0 * spread(&growth.gateway),
-            100.0 * spread(&growth.floor),
-            100.0 * spread(&growth.ratio)
-        );
-    }
-    let mut objectives = vec![(
-        "all delivered, once and in order".to_owned(),
-        measured.iter().flat_map(|scene| &scene.rounds).all(|round| round.faults == Default::default()),
-    )];
-    for row in &rows {
-        if let Some(most) = row.plan.ratio {
-            objectives
-                .push((format!("{}: at most {most} × the floor", row.plan.name()), row.ratio.0 <= most));
-        }
-    }
-    if let Some(growth) = &growth {
-        let most = options.growth_spread;
-        objectives.push((
-            format!("growth: a delivery costs the same within {most}"),
-            spread(&growth.gateway) <= most,
-        ));
-    }
-    let verdict = judge(&objectives, measured);
+    let ratios: Vec<f64> = rows.iter().map(|row| row.ratio.0).collect();
+    let growth = Growth::of(measured, &ratios);
+    growth.iter().for_each(Growth::print);
+    let verdict_on = objectives(&rows, measured, growth.as_ref(), options);
+    let verdict = judge(&verdict_on, measured);
     if let Some(path) = &options.out {
         let scenes: Vec<Value> =
             rows.iter().zip(measured).map(|(row, scene)| scene_json(row, scene)).collect();
-        let missed: Vec<&String> = objectives.iter().filter(|(_, met)| !met).map(|(what, _)| what).collect();
+        let missed: Vec<&String> = verdict_on.iter().filter(|(_, met)| !met).map(|(what, _)| what).collect();
         let all = json!({
             "cores": cores, "payload": options.payload, "seconds": options.seconds, "verdict": format!("{verdict:?}"),
-            "missed": missed, "scenes": scenes,
-            "growth": growth.map(|growth| json!({
-                "gateway": spread(&growth.gateway), "floor": spread(&growth.floor), "ratio": spread(&growth.ratio),
-            })),
+            "missed": missed, "scenes": scenes, "growth": growth.as_ref().map(Growth::json),
         });
         std::fs::write(path, format!("{all:#}\n")).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(verdict)
 }
 
+/// What is asked, and whether it was met.
+fn objectives(
+    rows: &[Row],
+    measured: &[Measured],
+    growth: Option<&Growth>,
+    options: &FloorOptions,
+) -> Vec<(String, bool)> {
+    let mut objectives = vec![(
+        "all delivered, once and in order".to_owned(),
+        measured.iter().flat_map(|scene| &scene.rounds).all(|round| round.faults == Default::default()),
+    )];
+    for row in rows {
+        if let Some(most) = row.plan.ratio {
+            objectives
+                .push((format!("{}: at most {most} × the floor", row.plan.name()), row.ratio.0 <= most));
+        }
+    }
+    if let Some(growth) = growth {
+        let (most, (ours, floor)) = (options.growth_spread, growth.spreads());
+        let told = format!(
+            "growth: a delivery costs the same within {:.0} %: within {:.1} %, the floor's within {:.1} %",
+            100.0 * most,
+            100.0 * ours,
+            100.0 * floor
+        );
+        objectives.push((told, ours <= most));
+    }
+    objectives
+}
+
 fn judge(objectives: &[(String, bool)], measured: &[Measured]) -> Outcome {
     let met = objectives.iter().filter(|(_, met)| *met).count();
-    objectives.iter().filter(|(_, met)| !met).for_each(|(what, _)| println!("missed: {what}"));
+    for (what, met) in objectives {
+        println!("{} {what}", if *met { "met:   " } else { "missed:" });
+    }
     let late = |scene: &&Measured| scene.rounds.iter().any(|round| round.lateness.quantile(0.99) > LATE);
     let late: Vec<String> = measured.iter().filter(late).map(|scene| scene.plan.name()).collect();
     if !late.is_empty() {
@@ -184,34 +194,6 @@ fn judge(objectives: &[(String, bool)], measured: &[Measured]) -> Outcome {
     if pass { Outcome::Pass } else { Outcome::Missed }
 }
 
-/// Growth's steps, one after another: microseconds a delivery of each server, and their ratio. What the kernel asks for more sockets it asks
-/// of the floor too, so the ratio tells how much of a difference is ours.
-struct Growth {
-    gateway: Vec<f64>,
-    floor: Vec<f64>,
-    ratio: Vec<f64>,
-}
-
-impl Growth {
-    /// `None` without two steps.
-    fn of(rows: &[Row]) -> Option<Growth> {
-        let of = |figure: fn(&Row) -> f64| -> Vec<f64> {
-            rows.iter().filter(|row| row.plan.regime == Regime::Growth).map(figure).collect()
-        };
-        let growth = Growth {
-            gateway: of(|row| row.gateway.cpu),
-            floor: of(|row| row.floor.cpu),
-            ratio: of(|row| row.ratio.0),
-        };
-        (growth.ratio.len() > 1).then_some(growth)
-    }
-}
-
-/// How much the greatest is above the least, as a part of the least.
-fn spread(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::MIN, f64::max) / values.iter().copied().fold(f64::MAX, f64::min) - 1.0
-}
-
 fn scene_json(row: &Row, scene: &Measured) -> Value {
     let figures = |figures: &Figures| {
         json!({
@@ -221,7 +203,7 @@ fn scene_json(row: &Row, scene: &Measured) -> Value {
     let rounds: Vec<Value> = scene.rounds.iter().map(round_json).collect();
     let (ratio, least, greatest) = row.ratio;
     json!({
-        "name": row.plan.name(), "subscribers": row.plan.subscribers, "rate": row.plan.rate, "burst": row.plan.burst,
+        "name": row.plan.name(), "rooms": row.plan.rooms, "awake": row.plan.awake, "subscribers": row.plan.subscribers, "rate": row.plan.rate, "burst": row.plan.burst,
         "frame_bytes": row.frame, "floor": figures(&row.floor), "gateway": figures(&row.gateway),
         "ratio": {"median": ratio, "least": least, "greatest": greatest}, "ratio_objective": row.plan.ratio,
         "rounds": rounds,
@@ -230,7 +212,8 @@ fn scene_json(row: &Row, scene: &Measured) -> Value {
 
 fn round_json(round: &Round) -> Value {
     json!({
-        "server": name(round.side), "cycle": round.cycle, "deliveries": round.deliveries,
+        "server": name(round.side), "cycle": round.cycle,
+        "entries": round.entries, "deliveries": round.deliveries, "answers": round.answers,
         "micros": micros_each(round), "cpu_s": round.cpu.as_secs_f64(), "generator_s": round.generator.as_secs_f64(),
         "lasted_s": round.lasted.as_secs_f64(), "p50_ms": millis(round.times.quantile(0.5)),
         "p99_ms": millis(round.times.quantile(0.99)), "late_p99_ms": millis(round.lateness.quantile(0.99)),
@@ -247,7 +230,8 @@ fn pairs(measured: &Measured) -> impl Iterator<Item = (&Round, &Round)> {
     of(Side::Floor).zip(of(Side::Gateway))
 }
 
-fn middle(measured: &Measured, side: Side, figure: impl Fn(&Round) -> f64) -> f64 {
+/// The median of a figure of one server's rounds.
+pub(super) fn middle(measured: &Measured, side: Side, figure: impl Fn(&Round) -> f64) -> f64 {
     let rounds = measured.rounds.iter().filter(|round| round.side == side);
     median(&rounds.map(figure).collect::<Vec<_>>())
 }
@@ -266,7 +250,12 @@ fn busy(round: &Round, cpu: Duration) -> f64 {
 
 #[expect(clippy::cast_precision_loss, reason = "a round has far fewer than 2^52 deliveries")]
 fn micros_each(round: &Round) -> f64 {
-    round.cpu.as_secs_f64() * 1e6 / round.deliveries.max(1) as f64
+    micros(round) / round.deliveries.max(1) as f64
+}
+
+/// The server's processor time in microseconds.
+pub(super) fn micros(round: &Round) -> f64 {
+    round.cpu.as_secs_f64() * 1e6
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]
@@ -282,6 +271,7 @@ fn millis(time: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::accounting::Faults;
+    use crate::cli::Regime;
     use crate::histogram::Times;
 
     fn round(side: Side, millis: u64, faults: Faults, late: u64) -> Round {
@@ -290,16 +280,32 @@ mod tests {
         lateness.record(Duration::from_millis(late));
         let (cpu, lasted) = (Duration::from_millis(millis), Duration::from_secs(1));
         let (deliveries, generator, cycle, resident) = (100_000, cpu, 0, 0);
-        Round { side, cycle, deliveries, cpu, generator, lasted, times, lateness, faults, resident }
+        Round {
+            side,
+            cycle,
+            entries: 0,
+            answers: 0,
+            deliveries,
+            cpu,
+            generator,
+            lasted,
+            times,
+            lateness,
+            faults,
+            resident,
+        }
     }
 
     fn scene(regime: Regime, cpu: &[(u64, u64)], faults: Faults, late: u64) -> Measured {
         let plan = Plan {
             regime,
+            rooms: 1,
             subscribers: 10,
             rate: 10,
             burst: 1,
             ratio: (regime == Regime::Alone).then_some(1.15),
+            awake: false,
+            passes: 1,
         };
         let of = |(floor, gateway): &(u64, u64)| {
             [round(Side::Floor, *floor, faults, late), round(Side::Gateway, *gateway, faults, late)]

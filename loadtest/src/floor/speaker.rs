@@ -75,6 +75,11 @@ impl Speaker {
         self.flush()
     }
 
+    /// Whether the socket took all of it.
+    pub(super) fn is_done(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// Goes on with what the socket did not take.
     ///
     /// # Errors

@@ -2,6 +2,10 @@
 //!
 //! One epoll and one buffer for all. It looks at the clock after every read, so that speaking does not wait until a thousand listeners were read, and
 //! a timer of the kernel wakes it when nothing comes: epoll's own timeout knows whole milliseconds only.
+//!
+//! It can be told not to sleep during a round. A receiver that sleeps has to be woken by whoever writes to it, some microseconds of the server's own
+//! time: of each delivery when few come at once, of one in a hundred when many do. A cost that depends on how busy the *receiver* is hides how
+//! a server's own grows with the size of a room, so growth is measured awake.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
@@ -18,10 +22,10 @@ use rustix::time::{
 };
 use tokio::time::Instant;
 
-use super::listener::Listener;
+use super::listener::{Listener, Sample};
 use super::server;
 use super::speaker::Speaker;
-use super::tally::{Schedule, Tally};
+use super::tally::{Place, Schedule, Tally};
 use crate::api::Ticket;
 use crate::histogram::Times;
 
@@ -39,15 +43,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a look at the sockets waits, when nothing is due before.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Those who hear one server's speaker.
+/// Those who hear one server's speakers.
 #[derive(Debug)]
 pub(super) struct Cast {
-    /// Their places on the stage.
+    /// Their places on the stage, room after room.
     pub(super) listeners: Range<usize>,
-    /// Who speaks.
-    pub(super) speaker: Speaker,
+    /// Listeners of each room.
+    size: usize,
+    /// Who speaks in each room.
+    speakers: Vec<Speaker>,
     /// Whether each message is answered.
-    pub(super) acks: bool,
+    acks: bool,
 }
 
 /// What the generator saw of a round.
@@ -70,39 +76,47 @@ pub(super) struct Stage {
     buffer: Vec<u8>,
     listeners: Vec<Listener>,
     tally: Tally,
+    /// Whether it looks for what came without ever sleeping, in a round.
+    awake: bool,
 }
 
-/// Who speaks now, and how far they got.
+/// Who speaks now, how far they got, and whose socket did not take all.
 struct Turn<'s> {
-    speaker: &'s mut Speaker,
+    speakers: &'s mut [Speaker],
     said: u64,
+    stuck: Vec<usize>,
     lateness: Times,
 }
 
-const SILENCE: Schedule = Schedule { step: Duration::ZERO, burst: 1, total: 0 };
+const SILENCE: Schedule = Schedule { step: Duration::ZERO, burst: 1, rooms: 1, turns: 0 };
 
 impl Stage {
-    /// An empty one.
+    /// An empty one. `awake`: it does not sleep during rounds.
     ///
     /// # Errors
     /// The kernel refuses.
-    pub(super) fn new() -> anyhow::Result<Stage> {
+    pub(super) fn new(awake: bool) -> anyhow::Result<Stage> {
         let poll = Poll::new()?;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         let (events, buffer) = (Events::with_capacity(EVENTS), vec![0; READ]);
-        let tally = Tally::new(SILENCE, 0);
-        Ok(Stage { poll, events, timer, buffer, listeners: Vec::new(), tally })
+        let tally = Tally::new(SILENCE, Vec::new());
+        Ok(Stage { poll, events, timer, buffer, listeners: Vec::new(), tally, awake })
     }
 
-    /// Connects everybody to a gateway and waits until their coming was told; the first ticket is the speaker's, who also listens.
+    /// Connects everybody to a gateway and waits until their coming was told. `tickets`: room after room, `size` each; the first of a room
+    /// speaks, and listens as well. `body`: bytes of a message's body.
     ///
     /// # Errors
     /// It does not take them.
-    pub(super) fn seat(&mut self, addr: SocketAddr, tickets: &[Ticket], body: usize) -> anyhow::Result<Cast> {
-        let from = self.listeners.len();
-        let mut speaker = None;
+    pub(super) fn seat(
+        &mut self,
+        addr: SocketAddr,
+        (tickets, size): (&[Ticket], usize),
+        body: usize,
+    ) -> anyhow::Result<Cast> {
+        let (from, mut speakers) = (self.listeners.len(), Vec::new());
         for (at, ticket) in tickets.iter().enumerate() {
             let request = format!(
                 "GET /ws/{} HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -110,56 +124,72 @@ impl Stage {
                 ticket.session, ticket.token
             );
             let stream = dial(addr, request.as_bytes())?;
-            if at == 0 {
-                speaker = Some(Speaker::client(TcpStream::from_std(stream.try_clone()?), body));
+            if at % size == 0 {
+                speakers.push(Speaker::client(TcpStream::from_std(stream.try_clone()?), body));
             }
-            self.add(Listener::upgrading(TcpStream::from_std(stream)))?;
+            self.add(Listener::upgrading(TcpStream::from_std(stream), u32::try_from(at / size)?))?;
             let deadline = Instant::now() + PATIENCE;
             while self.listeners[from..].iter().rev().filter(|l| !l.is_live()).count() >= ARRIVING {
                 anyhow::ensure!(Instant::now() < deadline, "nobody was welcomed in time");
                 self.pump(LOOK, None)?;
             }
         }
-        let listeners = from..self.listeners.len();
-        self.rest(&listeners)?;
-        Ok(Cast { listeners, speaker: speaker.context("nobody to seat")?, acks: true })
+        let cast = Cast { listeners: from..self.listeners.len(), size, speakers, acks: true };
+        self.rest(&cast)?;
+        Ok(cast)
     }
 
-    /// Connects so many listeners and a speaker to a floor: they get copies of `sample`, with numbers from `seq` on.
+    /// Connects so many rooms of so many listeners to a floor: they get copies of `sample`, with numbers from `seq` on. `answered`: the first of
+    /// a room speaks, listens as well and is answered, as with a gateway; otherwise somebody else speaks, and is not.
     ///
     /// # Errors
     /// It does not take them.
     pub(super) fn gather(
         &mut self,
         addr: SocketAddr,
-        count: u32,
-        sample: &[u8],
-        seq: u64,
+        (rooms, size): (u32, usize),
+        (sample, seq): (&Sample, u64),
+        answered: bool,
     ) -> anyhow::Result<Cast> {
-        let from = self.listeners.len();
-        for _ in 0..count {
-            let stream = dial(addr, &[server::LISTEN])?;
-            self.add(Listener::live(TcpStream::from_std(stream), seq))?;
+        let (from, mut speakers) = (self.listeners.len(), Vec::new());
+        for room in 0..rooms {
+            let listen = server::hello(server::LISTEN, room, b"")?;
+            let first =
+                if answered { server::hello(server::BOTH, room, &sample.ack)? } else { listen.clone() };
+            for at in 0..size {
+                let stream = dial(addr, if at == 0 { &first } else { &listen })?;
+                if at == 0 && answered {
+                    speakers.push(Speaker::copy(
+                        TcpStream::from_std(stream.try_clone()?),
+                        &sample.entry,
+                        seq,
+                    )?);
+                }
+                self.add(Listener::live(TcpStream::from_std(stream), Place { room, next: seq }))?;
+            }
+            if !answered {
+                let stream = dial(addr, &server::hello(server::SPEAK, room, b"")?)?;
+                speakers.push(Speaker::copy(TcpStream::from_std(stream), &sample.entry, seq)?);
+            }
         }
-        let stream = TcpStream::from_std(dial(addr, &[server::SPEAK])?);
-        let listeners = from..self.listeners.len();
-        self.rest(&listeners)?;
-        Ok(Cast { listeners, speaker: Speaker::copy(stream, sample, seq)?, acks: false })
+        let cast = Cast { listeners: from..self.listeners.len(), size, speakers, acks: answered };
+        self.rest(&cast)?;
+        Ok(cast)
     }
 
-    /// From here on a listener keeps the last entry it gets.
+    /// From here on a listener keeps the last entry and the last answer it gets.
     pub(super) fn keep_sample(&mut self, listener: usize) {
-        self.listeners[listener].sample = Some(Vec::new());
+        self.listeners[listener].sample = Some(Sample::default());
     }
 
-    /// The entry that a listener kept, header and all. It keeps none from here on.
-    pub(super) fn sample(&mut self, listener: usize) -> Option<Vec<u8>> {
+    /// What a listener kept. It keeps nothing from here on.
+    pub(super) fn sample(&mut self, listener: usize) -> Option<Sample> {
         self.listeners[listener].sample.take()
     }
 
     /// The number that comes next.
     pub(super) fn next(&self, listener: usize) -> u64 {
-        self.listeners[listener].next
+        self.listeners[listener].place.next
     }
 
     /// One round: says all on schedule, and waits until everybody has everything.
@@ -167,17 +197,22 @@ impl Stage {
     /// # Errors
     /// A connection ended, or something did not come at all.
     pub(super) fn round(&mut self, cast: &mut Cast, schedule: Schedule) -> anyhow::Result<Heard> {
-        self.rest(&cast.listeners)?;
-        let first = self.listeners[cast.listeners.start].next;
-        let all = schedule.total * cast.listeners.len() as u64;
-        let acks = if cast.acks { schedule.total } else { 0 };
-        self.tally = Tally::new(schedule, first);
-        self.wake_every(schedule.step)?;
-        let mut turn = Turn { speaker: &mut cast.speaker, said: 0, lateness: Times::new() };
-        let deadline = self.tally.start + schedule.due(schedule.total) + PATIENCE;
+        self.rest(cast)?;
+        let rooms = self.listeners[cast.listeners.clone()].chunks(cast.size);
+        let firsts = rooms.map(|room| room[0].place.next).collect();
+        let all = schedule.total() * cast.size as u64;
+        let acks = if cast.acks { schedule.total() } else { 0 };
+        self.tally = Tally::new(schedule, firsts);
+        let wait = if self.awake { Duration::ZERO } else { LOOK };
+        if !self.awake {
+            self.wake_every(schedule.step)?;
+        }
+        let speakers = &mut cast.speakers;
+        let mut turn = Turn { speakers, said: 0, stuck: Vec::new(), lateness: Times::new() };
+        let deadline = self.tally.start + schedule.turn(schedule.turns) + PATIENCE;
         speak(&mut Some(&mut turn), &self.tally, Instant::now())?;
         while self.tally.delivered < all || self.tally.acked < acks {
-            self.pump(LOOK, Some(&mut turn))?;
+            self.pump(wait, Some(&mut turn))?;
             anyhow::ensure!(
                 Instant::now() < deadline,
                 "{} of {all} deliveries came, {} of {acks} acks, {:?}",
@@ -190,8 +225,8 @@ impl Stage {
         let lasted = self.tally.start.elapsed();
         let lateness = turn.lateness;
         // What comes twice may come late.
-        self.rest(&cast.listeners)?;
-        let tally = std::mem::replace(&mut self.tally, Tally::new(SILENCE, 0));
+        self.rest(cast)?;
+        let tally = std::mem::replace(&mut self.tally, Tally::new(SILENCE, Vec::new()));
         Ok(Heard { tally, lateness, lasted })
     }
 
@@ -202,10 +237,11 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until nothing comes any more and all are at the same number.
-    fn rest(&mut self, who: &Range<usize>) -> anyhow::Result<()> {
+    /// Waits until nothing comes any more and all of a room are at the same number.
+    fn rest(&mut self, cast: &Cast) -> anyhow::Result<()> {
+        let (who, size) = (&cast.listeners, cast.size);
         let deadline = Instant::now() + PATIENCE;
-        let sum = |stage: &Stage| stage.listeners[who.clone()].iter().map(|l| l.next).sum::<u64>();
+        let sum = |stage: &Stage| stage.listeners[who.clone()].iter().map(|l| l.place.next).sum::<u64>();
         let (mut seen, mut since) = (sum(self), Instant::now());
         loop {
             self.pump(LOOK, None)?;
@@ -213,8 +249,8 @@ impl Stage {
                 (seen, since) = (sum(self), Instant::now());
             }
             let all = &self.listeners[who.clone()];
-            let together =
-                all.windows(2).all(|two| two[0].next == two[1].next) && all.iter().all(Listener::is_live);
+            let agreed = |room: &[Listener]| room.iter().all(|l| l.place.next == room[0].place.next);
+            let together = all.chunks(size).all(agreed) && all.iter().all(Listener::is_live);
             if together && since.elapsed() > QUIET {
                 return Ok(());
             }
@@ -254,17 +290,29 @@ impl Stage {
     }
 }
 
-fn speak(turn: &mut Option<&mut Turn<'_>>, tally: &Tally, now: Instant) -> anyhow::Result<()> {
+fn speak(turn: &mut Option<&mut Turn<'_>>, tally: &Tally, mut now: Instant) -> anyhow::Result<()> {
     let Some(turn) = turn else { return Ok(()) };
-    let (schedule, since) = (tally.schedule, now.saturating_duration_since(tally.start));
-    while turn.said < schedule.total {
-        let due = schedule.due(turn.said);
-        let Some(late) = since.checked_sub(due) else { break };
+    let schedule = tally.schedule;
+    while turn.said < schedule.turns {
+        let due = schedule.turn(turn.said);
+        let Some(late) = now.saturating_duration_since(tally.start).checked_sub(due) else { break };
         turn.lateness.record(late);
-        turn.speaker.say(schedule.burst, due)?;
-        turn.said += u64::from(schedule.burst);
+        let room = schedule.room(turn.said);
+        turn.speakers[room].say(schedule.burst, due)?;
+        if !turn.speakers[room].is_done() {
+            turn.stuck.push(room);
+        }
+        turn.said += 1;
+        // Many rooms speak at the same moment, and the last of them is later than the first.
+        now = Instant::now();
     }
-    turn.speaker.flush()
+    for room in std::mem::take(&mut turn.stuck) {
+        turn.speakers[room].flush()?;
+        if !turn.speakers[room].is_done() {
+            turn.stuck.push(room);
+        }
+    }
+    Ok(())
 }
 
 fn dial(addr: SocketAddr, first: &[u8]) -> anyhow::Result<std::net::TcpStream> {
@@ -280,34 +328,48 @@ mod tests {
     use super::*;
     use crate::accounting::Faults;
 
+    fn sample(seq: u64) -> Sample {
+        let mut sample = Sample::default();
+        let text = format!(r#"{{"type":"event","seq":{seq},"ts":1,"data":{{}}}}"#);
+        crate::frames::put_as_server(&[text.as_bytes()], &mut sample.entry);
+        crate::frames::put_as_server(&[br#"{"type":"ack","n":1}"#], &mut sample.ack);
+        sample
+    }
+
     #[test]
     fn a_round_on_a_real_floor_is_whole() {
-        let mut stage = Stage::new().expect("a stage");
-        let mut sample = Vec::new();
-        crate::frames::put_as_server(&[br#"{"type":"event","seq":98,"ts":1,"data":{}}"#], &mut sample);
-        let mut cast = stage.gather(server::here(), 5, &sample, 99).expect("they come");
-        let schedule = Schedule { step: Duration::from_millis(2), burst: 3, total: 60 };
+        let mut stage = Stage::new(false).expect("a stage");
+        let mut cast = stage.gather(server::here(), (1, 5), (&sample(98), 99), false).expect("they come");
+        let schedule = Schedule { step: Duration::from_millis(2), burst: 3, rooms: 1, turns: 20 };
         for round in 1..=2 {
             let heard = stage.round(&mut cast, schedule).expect("a round");
             assert_eq!((heard.tally.delivered, heard.tally.faults), (300, Faults::default()));
             assert_eq!((heard.tally.times.len(), heard.lateness.len()), (300, 20));
-            assert!(heard.lasted >= schedule.due(59), "it kept to its schedule");
+            assert!(heard.lasted >= schedule.due(0, 59), "it kept to its schedule");
             assert_eq!(stage.next(cast.listeners.start), 99 + 60 * round);
         }
     }
 
     #[test]
+    fn rooms_on_a_real_floor_are_heard_apart_and_their_speakers_answered() {
+        let mut stage = Stage::new(true).expect("a stage");
+        let mut cast = stage.gather(server::here(), (3, 4), (&sample(98), 99), true).expect("they come");
+        let schedule = Schedule { step: Duration::from_millis(2), burst: 1, rooms: 3, turns: 30 };
+        let heard = stage.round(&mut cast, schedule).expect("a round");
+        assert_eq!((heard.tally.delivered, heard.tally.acked), (120, 30));
+        assert_eq!((heard.tally.faults, heard.lateness.len()), (Faults::default(), 30));
+        let next: Vec<u64> = cast.listeners.clone().map(|listener| stage.next(listener)).collect();
+        assert_eq!(next, [109; 12]);
+    }
+
+    #[test]
     fn what_a_listener_got_can_be_said_again() {
-        let mut stage = Stage::new().expect("a stage");
-        let mut sample = Vec::new();
-        crate::frames::put_as_server(&[br#"{"type":"event","seq":7,"ts":1,"data":{}}"#], &mut sample);
-        let mut cast = stage.gather(server::here(), 1, &sample, 8).expect("they come");
+        let mut stage = Stage::new(false).expect("a stage");
+        let said = sample(7);
+        let mut cast = stage.gather(server::here(), (1, 1), (&said, 8), true).expect("they come");
         stage.keep_sample(0);
-        stage
-            .round(&mut cast, Schedule { step: Duration::from_millis(1), burst: 1, total: 2 })
-            .expect("a round");
-        let kept = stage.sample(0).expect("a sample");
-        assert_eq!(kept[2..], *br#"{"type":"event","seq":9,"ts":1,"data":{}}"#);
-        assert_eq!(kept.len(), sample.len());
+        let schedule = Schedule { step: Duration::from_millis(1), burst: 1, rooms: 1, turns: 2 };
+        stage.round(&mut cast, schedule).expect("a round");
+        assert_eq!(stage.sample(0), Some(Sample { entry: sample(9).entry, ack: said.ack }));
     }
 }

@@ -152,9 +152,12 @@ async fn past_the_total_who_waits_longest_goes_first() {
     let (body, _unread) = mpsc::channel(1);
     let second = Outbox::new(ConnectionId(2), Sink::Stream(body), first.terms.clone());
     (0..2).for_each(|_| second.put(Bytes::from_static(b"12345")));
-    relieve(&first.terms, &[second.clone(), first.clone()]);
-    assert_eq!(first.todo().closing, Some(Closing::Ours(Ending::TooSlow)));
-    assert_eq!(second.todo().closing, None, "five bytes are within eight");
+    // The first one's goodbye takes longer than a second look.
+    for _ in 0..2 {
+        relieve(&first.terms, &[second.clone(), first.clone()]);
+        assert_eq!(first.todo().closing, Some(Closing::Ours(Ending::TooSlow)));
+        assert_eq!(second.todo().closing, None, "five bytes are within eight");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ impl Outbox {
         let mut state = self.lock();
         let mut written = 0;
         while let Some(front) = state.queue.front_mut() {
-            let count = self.sink.try_write(front)?;
+            let count = self.sink.try_write(front, false)?;
             if count == 0 {
                 break;
             }
@@ -66,17 +66,17 @@ impl Outbox {
     }
 
     pub(super) fn put_locked(&self, state: &mut State, bytes: &Bytes) {
-        self.wrote(self.push_locked(state, bytes));
+        self.wrote(self.push_locked(state, bytes, false));
     }
 
-    /// Writes what goes at once and keeps the rest; how many bytes went.
-    pub(super) fn push_locked(&self, state: &mut State, bytes: &Bytes) -> usize {
+    /// Writes what goes at once and keeps the rest; how many bytes went. `more`: what follows may leave with it.
+    pub(super) fn push_locked(&self, state: &mut State, bytes: &Bytes, more: bool) -> usize {
         if state.sealed {
             return 0;
         }
         let mut written = 0;
         if state.queue.is_empty() {
-            match self.sink.try_write(bytes) {
+            match self.sink.try_write(bytes, more) {
                 Ok(count) if count == bytes.len() => return count,
                 Ok(count) => written = count,
                 Err(_) => {

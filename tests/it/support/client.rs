@@ -212,6 +212,15 @@ impl TestClient {
         }
     }
 
+    /// The oldest frame of `kind` that nobody was handed yet, be it passed over already or still to come: for what the server says by itself,
+    /// which on a slow machine can come before an answer that was waited for.
+    pub async fn earliest(&mut self, kind: &str) -> Value {
+        match self.seen.iter().position(|frame| frame["type"] == kind) {
+            Some(at) => self.seen.remove(at),
+            None => self.expect(kind).await,
+        }
+    }
+
     /// Reads to the close: its code and reason, `(1006, "")` when the connection was lost instead.
     pub async fn expect_close(&mut self) -> (u16, String) {
         loop {

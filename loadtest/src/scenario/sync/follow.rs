@@ -28,6 +28,8 @@ const START_GAIN: f64 = 0.5;
 const START_MAX_MS: Ms = 500.0;
 const LATE_MS: Ms = 100.0;
 const EARLY_MS: Ms = 1_000.0;
+const HELD_MS: Ms = 500.0;
+const PLANS: u32 = 2;
 const OWN_MS: Ms = 2_000.0;
 const REPORT_MS: Ms = 5_000.0;
 const REPORT_FAR_MS: Ms = 1_000.0;
@@ -83,6 +85,7 @@ pub(super) struct Follow {
     /// How often it sought.
     pub(super) seeks: u64,
     tries: u32,
+    held: Ms,
     still: Ms,
     buffering: bool,
     own: Ms,
@@ -110,6 +113,7 @@ impl Follow {
             seeking: None,
             seeks: 0,
             tries: 0,
+            held: LONG_AGO,
             still: LONG_AGO,
             buffering: false,
             own: LONG_AGO,
@@ -134,6 +138,9 @@ impl Follow {
             self.play(around, start.then);
         }
         if self.ticking <= around.now {
+            if around.now - self.ticking > LATE_MS {
+                self.held = around.now;
+            }
             self.ticking = around.now + TICK_MS;
             self.act(around);
             self.report(around);
@@ -262,7 +269,7 @@ impl Follow {
     fn play(&mut self, around: &mut Around<'_>, then: Ms) {
         let late = (around.now - then).abs();
         self.starting = None;
-        if late > LATE_MS && self.tries < EXACT_TRIES {
+        if late > LATE_MS && self.tries < PLANS {
             return self.act(around);
         }
         self.learn = late < EXACT_MS;
@@ -307,7 +314,8 @@ impl Follow {
         let settled = around.clock.settled();
         match self.control.decide(Moment { now, rate: state.rate, settled, unseen: false }) {
             Action::Seek => self.jump(around, state),
-            Action::Start => around.player.pause(now),
+            Action::Start if now - self.held > HELD_MS => around.player.pause(now),
+            Action::Start => self.jump(around, state),
             Action::Rate(rate) => self.set_rate(around, rate),
         }
     }

@@ -67,8 +67,7 @@ impl std::fmt::Display for Farthest {
         let (there, steady) = (there / 1000.0, steady / 1000.0);
         write!(
             out,
-            "farthest off: player {player} by {drift:.0} ms, {there:.1} s after it came and {steady:.1} s after \
-             version {version} ({reason}) was in force"
+            "of player {player} ({drift:+.0} ms), {there:.1} s after it came, {steady:.1} s into version {version} ({reason})"
         )
     }
 }

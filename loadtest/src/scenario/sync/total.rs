@@ -77,7 +77,8 @@ impl Total {
         let name = super::part(people);
         let figures = figures(&found.drifts, &marks, (self.seconds, seconds));
         if let Some(drift) = &figures.drift {
-            run.own.extend(of_drift(&format!("{name}."), &format!("{people} players: "), drift));
+            let farthest = found.farthest.map(|farthest| format!(", {farthest}")).unwrap_or_default();
+            run.own.extend(of_drift(&format!("{name}."), &format!("{people} players: "), drift, &farthest));
             self.worst.0 = self.worst.0.max(f64::from(drift.p50_us));
             self.worst.1 = self.worst.1.max(f64::from(drift.p99_us));
         }
@@ -100,7 +101,6 @@ impl Total {
         self.marks.counts.add(&marks.counts);
         self.sayings.extend(marks.sayings);
         self.sayings.dedup();
-        self.sayings.extend(found.farthest.map(|farthest| format!("{people} players: {farthest}")));
     }
 
     /// Puts what all came to into the run.
@@ -153,14 +153,14 @@ fn figures(drifts: &[Ms], marks: &Marks, (from_s, seconds): (f64, f64)) -> Figur
     }
 }
 
-fn of_drift(name: &str, what: &str, drift: &Drift) -> Vec<Own> {
-    let value = |of: &str, micros: u32| Own {
+fn of_drift(name: &str, what: &str, drift: &Drift, farthest: &str) -> Vec<Own> {
+    let value = |of: &str, micros: u32, more: &str| Own {
         name: format!("{name}drift.{of}"),
-        what: format!("{what}drift, {of}"),
+        what: format!("{what}drift, {of}{more}"),
         value: f64::from(micros),
         unit: Unit::Micros,
     };
-    vec![value("p50", drift.p50_us), value("p99", drift.p99_us), value("max", drift.max_us)]
+    vec![value("p50", drift.p50_us, ""), value("p99", drift.p99_us, ""), value("max", drift.max_us, farthest)]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "players and pauses")]

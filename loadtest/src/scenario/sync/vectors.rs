@@ -46,6 +46,8 @@ struct OfFollow {
     ahead: Ms,
     seek: Ms,
     start: Ms,
+    /// When the page is not scheduled: from, to.
+    held: Vec<(Ms, Ms)>,
     pause_at: Option<Ms>,
     states: Vec<Told>,
     /// Each 50 ms: where the player is, and whether it plays.
@@ -79,7 +81,7 @@ fn number(op: &Value, name: &str) -> Ms {
 #[test]
 fn parts_do_what_those_of_the_sdk_do() {
     let vectors = vectors();
-    assert!(vectors.clock.len() > 1 && vectors.drift.len() > 2 && vectors.follow.len() > 5, "too few");
+    assert!(vectors.clock.len() > 1 && vectors.drift.len() > 2 && vectors.follow.len() > 7, "too few");
     assert!(vectors.line.len() > 1 && vectors.position.len() > 5, "too few");
     vectors.clock.iter().for_each(clock_does);
     vectors.drift.iter().for_each(drift_does);
@@ -198,6 +200,7 @@ struct Cinema {
     player: Player,
     follow: Option<Follow>,
     sent: Vec<Value>,
+    held: Vec<(Ms, Ms)>,
 }
 
 impl Cinema {
@@ -211,13 +214,14 @@ impl Cinema {
         let mut clock = Clock::default();
         (0..5).for_each(|_| clock.pong(0.0, Pong { t0: 0.0, t1: vector.ahead, t2: vector.ahead }));
         let player = Player::new(make, fastrand::Rng::with_seed(1));
-        let mut cinema = Self { clock, line: Line::default(), player, follow: None, sent: Vec::new() };
+        let (line, sent, held) = (Line::default(), Vec::new(), vector.held.clone());
+        let mut cinema = Self { clock, line, player, follow: None, sent, held };
         cinema.with(0.0, |_, _| ());
         cinema
     }
 
     fn with<T>(&mut self, now: Ms, run: impl FnOnce(&mut Follow, &mut Around<'_>) -> T) -> T {
-        let Self { clock, line, player, follow, sent } = self;
+        let Self { clock, line, player, follow, sent, .. } = self;
         let mut around = Around { now, clock, line, player, live: true, out: sent };
         let follow = follow.get_or_insert_with(|| Follow::begin(&mut around));
         run(follow, &mut around)
@@ -226,16 +230,24 @@ impl Cinema {
     /// Turns the clock, and does what is due in between when it is due.
     fn turn(&mut self, until: Ms) {
         loop {
-            let follow = self.follow.as_ref().map(Follow::due);
+            let follow = self.follow.as_ref().map(|follow| self.held_up(follow.due()));
             let next = [follow, self.player.due()].into_iter().flatten().fold(f64::INFINITY, f64::min);
             if next > until {
                 return;
             }
             self.player.run(next);
             self.tell(next);
-            self.with(next, |follow, around| follow.run(around));
+            if follow.is_some_and(|due| due <= next) {
+                self.with(next, |follow, around| follow.run(around));
+            }
             self.tell(next);
         }
+    }
+
+    /// When what is due is done.
+    fn held_up(&self, due: Ms) -> Ms {
+        let during = |(from, to): &&(Ms, Ms)| due > *from && due < *to;
+        self.held.iter().find(during).map_or(due, |(_, to)| *to)
     }
 
     fn tell(&mut self, now: Ms) {
