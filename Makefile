@@ -131,7 +131,7 @@ bench-slow: ## what 200 listeners notice of one that reads nothing: rounds in tu
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest slow $(SLOW)
 
-bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out floor.json")
+bench-floor: ## what a delivery costs beside a bare epoll broadcaster: rounds in turn, with a verdict (FLOOR="--regimes alone --out target/floor")
 	cargo build --locked --release --package watchparty --package loadtest
 	$${CARGO_TARGET_DIR:-target}/release/loadtest floor $(FLOOR)
 

@@ -61,7 +61,7 @@ async fn run(asked: &Asked<'_>, line: &CommandLine) -> anyhow::Result<Exit> {
         Asked::Sync(options) => {
             (scenario::sync::run(options, setting).await, scenario::sync::objectives(options))
         }
-        Asked::Floor(options) => return Ok(floor::run(options).await?.into()),
+        Asked::Floor(options) => return Ok(floor::run(options, conclusion.out.as_ref()).await?.into()),
         Asked::Compare(_) | Asked::FloorServer => return Ok(Exit::Met),
     };
     match ran {

@@ -32,7 +32,7 @@ test('who is removed with a new password stays out, and the others can come and 
   await ada.sees('#remove-form .wrong', /password/);
   assert.deepEqual(await ada.text('#people-count'), ['2 of 10'], 'nobody is removed without what was asked for');
   await ada.page.fill('#remove-form [name=password]', 'quite another');
-  assert.equal(await ada.page.innerText('#remove-form .danger'), 'Change the password and remove');
+  assert.equal(await ada.page.innerText('#remove-form .danger'), 'Change it and remove');
   await ada.shot('remove');
   await ada.page.click('#remove-form .danger');
   await cy.sees('#over-title', 'You were removed');

@@ -8,7 +8,7 @@ import jsqr from 'jsqr';
 import { hash } from '../../web/js/mark.js';
 import { Names } from '../../web/js/names.js';
 import { encode } from '../../web/js/qr.js';
-import { story } from '../../web/js/story.js';
+import { jumped, story } from '../../web/js/story.js';
 import { clock, list, signed, why } from '../../web/js/words.js';
 
 test('a code of every length is read by somebody else\'s reader', () => {
@@ -53,6 +53,10 @@ test('who did what', () => {
     'Bo put on “Sample film”', 'You pressed play at 0:00', 'Everybody is ready: on it goes', 'Bo set the speed to 1.5×', 'Bo paused at 12:34',
     null, 'You jumped to 15:00',
   ]);
+  // In a row, what led nowhere is not told, and what led somewhere is a jump.
+  const nowhere = film(7, 'a', { reason: 'seek', position_ms: 900_000, rate: 1.5 });
+  assert.equal(story(nowhere, seek, names), null);
+  assert.deepEqual([jumped(seek, again), jumped(nowhere, seek), jumped(pause, fast), jumped(ready, play), jumped(seek, undefined)], [true, false, false, false, true]);
   const left = (reason, from) => story({ type: 'participant.left', from, data: { participant_id: 'b', reason, host_id: 'a' } }, undefined, names);
   assert.deepEqual([left('left', 'b'), left('timeout', null), left('kicked', 'a')], ['Bo left', 'Bo lost the connection', 'You removed Bo']);
   assert.equal(story({ type: 'host.changed', from: null, data: { host_id: 'a', reason: 'promoted' } }, undefined, names), 'You are host now');

@@ -10,6 +10,8 @@ export class Aim {
   #room;
   /** @type {number | null} */
   #goal = null;
+  /** Of the jump that is on its way: the next step starts there. @type {number | null} */
+  #sent = null;
   /** @type {any} */
   #timer;
 
@@ -20,12 +22,12 @@ export class Aim {
 
   /** In the film's own milliseconds; null while nobody here is at it. */
   get goal() {
-    return this.#goal;
+    return this.#goal ?? this.#sent;
   }
 
   /** @param {number} by_ms from where the film is, or where it is being taken */
   by(by_ms) {
-    this.to((this.#goal ?? this.#room.party.film_ms ?? 0) + by_ms);
+    this.to((this.goal ?? this.#room.party.film_ms ?? 0) + by_ms);
   }
 
   /** @param {number} ms */
@@ -43,8 +45,26 @@ export class Aim {
     const goal = this.#goal;
     const { party, banners, mine } = this.#room;
     this.drop();
-    if (goal === null || party.film_ms === null || !mine() || Math.round(goal) === Math.round(party.film_ms)) return;
-    banners.sent(party, party.seek(goal));
+    const from = this.#sent ?? party.film_ms;
+    if (goal === null || from === null || !mine() || Math.round(goal) === Math.round(from)) return;
+    this.#sent = goal;
+    const sent = party.seek(goal);
+    banners.sent(party, sent);
+    const over = () => {
+      if (this.#sent === goal) this.#sent = null;
+    };
+    sent.then(({ seq }) => this.#known(seq, over), over);
+  }
+
+  /** Once the film is where it was told to go: the answer may come before the entry. @param {number} seq @param {() => void} then */
+  #known(seq, then) {
+    const { party } = this.#room;
+    if ((party.position?.seq ?? 0) >= seq) return then();
+    const off = party.on('playback', () => {
+      off();
+      then();
+    });
+    return undefined;
   }
 
   /** It is given up. */

@@ -74,9 +74,12 @@ export function connection(party, banners) {
   let was = /** @type {string} */ ('connecting');
   let seq = 0;
   banners.set('connection', 'fair', 'Connecting …');
-  party.on('state', (state, { in_ms }) => {
-    if (state === 'retrying') {
-      if (was === 'live') seq = party.position?.seq ?? 0;
+  party.on('state', (state, { in_ms, reason }) => {
+    if (state === 'retrying' && was === 'live') seq = party.position?.seq ?? 0;
+    if (state === 'retrying' && reason === 'unknown') {
+      // Given up by the SDK itself: nothing was wrong with it.
+      banners.set('connection', 'fair', 'Connecting anew, to be sure of what arrived and what did not.');
+    } else if (state === 'retrying') {
       const wait = Math.ceil((in_ms ?? 0) / 1000);
       banners.set('connection', 'bad', `Connection lost. ${wait > 1 ? `Trying again in ${wait} s` : 'Trying again'}; the film goes on, nothing you write is lost.`);
     }

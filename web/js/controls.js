@@ -45,7 +45,12 @@ export function controls(room) {
     aim.to(Number(seek.value));
     aim.go();
   };
-  $('rate').onchange = () => banners.sent(party, party.rate(Number($('rate').value)));
+  $('rate').onchange = () => {
+    const sent = party.rate(Number($('rate').value));
+    banners.sent(party, sent);
+    // While it has the focus nothing else takes back what did not come about.
+    sent.catch(() => ($('rate').value = String(party.line.state?.rate ?? 1)));
+  };
   $('mute').onclick = () => mute(room);
   $('volume').oninput = ({ target }) => {
     video.volume = Number(target.value);

@@ -32,21 +32,27 @@ export function keys(room) {
     Home: () => aim.to(0), End: () => aim.to(Number($('seek').max)),
   };
 
+  /** What was clicked last, unless the keyboard went elsewhere since. @type {EventTarget | null} */
+  let clicked = null;
+  const click = (/** @type {Event} */ event) => (clicked = event.target);
   const press = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === 'Tab') clicked = null;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]')) return;
     const where = /** @type {HTMLElement} */ (event.target);
     const own = where.id === 'seek' ? slider[event.key] : undefined;
-    if (!own && means(where, event.key)) return;
+    if (!own && means(where, event.key, where === clicked)) return;
     const run = own ?? everywhere[event.key];
     if (!run) return;
     event.preventDefault();
     run(event);
   };
   const release = () => aim.go();
+  addEventListener('pointerdown', click);
   addEventListener('keydown', press);
   addEventListener('keyup', release);
   addEventListener('blur', release);
   return () => {
+    removeEventListener('pointerdown', click);
     removeEventListener('keydown', press);
     removeEventListener('keyup', release);
     removeEventListener('blur', release);
@@ -54,10 +60,11 @@ export function keys(room) {
   };
 }
 
-/** Whether a key means something of its own there. @param {HTMLElement} where @param {string} key */
-function means(where, key) {
+/** Whether a key means something of its own there. @param {HTMLElement} where @param {string} key @param {boolean} clicked */
+function means(where, key, clicked) {
   if (where.matches('input[type=range]')) return key.startsWith('Arrow');
-  if (where.matches('select')) return (key === ' ' || key.startsWith('Arrow')) && where.matches(':focus-visible');
+  // `:focus-visible` would tell, but Chromium says it of a list that was clicked, too.
+  if (where.matches('select')) return (key === ' ' || key.startsWith('Arrow')) && !clicked;
   if (where.matches('button, a, summary')) return key === ' ';
   return where.matches('input, textarea, [contenteditable]');
 }

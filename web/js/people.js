@@ -65,8 +65,11 @@ function remover({ party, names }) {
   const box = $('remove-box');
   const { password } = $('remove-form').elements;
   const question = new Question(box);
-  const label = () => write(box.querySelector('.danger'), password.value ? 'Change the password and remove' : 'Remove');
-  password.oninput = label;
+  const label = () => write(box.querySelector('.danger'), password.value ? 'Change it and remove' : 'Remove');
+  password.oninput = () => {
+    box.querySelector('.wrong').hidden = true;
+    label();
+  };
   return {
     close: () => question.close(),
     /** @param {string} id */

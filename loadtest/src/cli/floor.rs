@@ -70,7 +70,4 @@ pub(crate) struct FloorOptions {
     /// Leave it to the kernel which process runs where; else servers have the first core and the generator the second
     #[arg(long)]
     pub(crate) unpinned: bool,
-    /// Where to write all figures as JSON
-    #[arg(long)]
-    pub(crate) out: Option<PathBuf>,
 }

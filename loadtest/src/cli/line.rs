@@ -47,8 +47,10 @@ fn unless_for_nothing(cli: &Cli, profile: Option<&Profile>) -> Result<(), clap::
     let wrong = |says: &str| Err(Cli::command().error(ErrorKind::ArgumentConflict, says));
     let asks = !slo.is_empty() || profile.is_some_and(|profile| !profile.objectives.is_empty());
     let asked = cli.scenario.asked();
-    if !matches!(asked, Asked::Load(..) | Asked::Slow(_) | Asked::Sync(_)) && (asks || out.is_some() || *json)
-    {
+    let reports = matches!(asked, Asked::Load(..) | Asked::Slow(_) | Asked::Sync(_));
+    // The floor has objectives of its own and figures to write.
+    let writes = reports || matches!(asked, Asked::Floor(_));
+    if !reports && (asks || *json) || !writes && out.is_some() {
         return wrong(
             "--slo, --out and --json, and objectives of a profile, are for scenarios that make a report",
         );
@@ -121,6 +123,12 @@ mod tests {
             ["missing==0", "deliver.p99<50ms"]
         );
         assert!(report.json && report.quiet && report.out.is_some());
+    }
+
+    #[test]
+    fn the_floor_writes_its_figures_where_it_is_told() {
+        let asked = asked(&["floor", "--regimes", "growth", "--out", "there"]).expect("parses");
+        assert_eq!(asked.cli.report.out.as_deref(), Some(std::path::Path::new("there")));
     }
 
     #[test]

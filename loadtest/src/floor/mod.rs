@@ -2,9 +2,10 @@
 //!
 //! Responsible for the scene of each regime and for its rounds. Both servers are started for a regime and stay for all its rounds, their sockets
 //! open: a round then begins with warm code and a log of its usual length, and connecting, which is not what is measured, is paid
-//! once. Growth compares scenes with each other and not servers alone, so it goes through its sizes several times, there and back, with new servers each
-//! time: what the machine does meanwhile falls on all sizes. Rounds go floor, gateway, gateway, floor, so that a machine that tires favours neither, and a ratio is of two neighbours. The processor time is the
-//! kernel's count for the server's process, from the first message until everybody has the last.
+//! once. Rounds go floor, gateway, gateway, floor, so that a machine that tires favours neither, and a ratio is of two neighbours. Growth
+//! compares scenes with each other, so it goes through its sizes several times, there and back, with new servers each time: what the
+//! machine does meanwhile falls on all sizes. The processor time is the kernel's count for the server's process, from the first message
+//! until everybody has the last.
 
 mod cores;
 mod growth;
@@ -30,6 +31,7 @@ use crate::cli::FloorOptions;
 use crate::histogram::Times;
 use crate::mint::Mint;
 use crate::report::figures::Outcome;
+use crate::report::publish::Out;
 use crate::target::gateway::{Gateway, SECRET};
 use crate::target::process::{Cost, Process};
 use cores::Cores;
@@ -83,11 +85,11 @@ struct Measured {
     rounds: Vec<Round>,
 }
 
-/// Runs what was asked for, and prints what came of it.
+/// Runs what was asked for, prints what came of it, and writes it to `out`.
 ///
 /// # Errors
 /// It could not be run.
-pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(options: &FloorOptions, out: Option<&Out>) -> anyhow::Result<Outcome> {
     let cores = Cores::find(options.unpinned)?;
     println!(
         "floor: messages of {} bytes, rounds of {} s, {}; gateway on the memory backend",
@@ -111,7 +113,7 @@ pub(crate) async fn run(options: &FloorOptions) -> anyhow::Result<Outcome> {
             }
         }
     }
-    report::verdict(&measured, options, &cores.told())
+    report::verdict(&measured, options, (&cores.told(), out))
 }
 
 impl Measured {

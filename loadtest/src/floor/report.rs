@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::growth::Growth;
@@ -14,6 +13,7 @@ use super::{Measured, Round, Side};
 use crate::cli::FloorOptions;
 use crate::histogram::median;
 use crate::report::figures::Outcome;
+use crate::report::publish::Out;
 
 /// A generator whose messages leave later than this, at the 99th of a hundred, has measured itself.
 const LATE: Duration = Duration::from_millis(10);
@@ -119,7 +119,11 @@ impl Row {
 ///
 /// # Errors
 /// The JSON cannot be written.
-pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str) -> anyhow::Result<Outcome> {
+pub(super) fn verdict(
+    measured: &[Measured],
+    options: &FloorOptions,
+    (cores, out): (&str, Option<&Out>),
+) -> anyhow::Result<Outcome> {
     let rows: Vec<Row> = measured.iter().map(Row::of).collect();
     println!(
         "\n{:28} {:>17} {:>7} {:>15} {:>17} {:>17} {:>17}",
@@ -135,7 +139,7 @@ pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str
     growth.iter().for_each(Growth::print);
     let verdict_on = objectives(&rows, measured, growth.as_ref(), options);
     let verdict = judge(&verdict_on, measured);
-    if let Some(path) = &options.out {
+    if let Some(out) = out {
         let scenes: Vec<Value> =
             rows.iter().zip(measured).map(|(row, scene)| scene_json(row, scene)).collect();
         let missed: Vec<&String> = verdict_on.iter().filter(|(_, met)| !met).map(|(what, _)| what).collect();
@@ -143,7 +147,7 @@ pub(super) fn verdict(measured: &[Measured], options: &FloorOptions, cores: &str
             "cores": cores, "payload": options.payload, "seconds": options.seconds, "verdict": format!("{verdict:?}"),
             "missed": missed, "scenes": scenes, "growth": growth.as_ref().map(Growth::json),
         });
-        std::fs::write(path, format!("{all:#}\n")).with_context(|| format!("writing {}", path.display()))?;
+        out.figures(&all)?;
     }
     Ok(verdict)
 }
@@ -318,7 +322,7 @@ mod tests {
         let crate::cli::Cli { scenario: crate::cli::Scenario::Floor(options), .. } = cli else {
             panic!("not floor")
         };
-        verdict(scenes, &options, "none").expect("nothing is written")
+        verdict(scenes, &options, ("none", None)).expect("nothing is written")
     }
 
     #[test]

@@ -43,6 +43,14 @@ impl Out {
         self.put(PAGE, &html::page(run))
     }
 
+    /// Writes the figures alone, of what makes a JSON of its own.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn figures(&self, figures: &serde_json::Value) -> anyhow::Result<()> {
+        self.put(FIGURES, &format!("{figures:#}\n"))
+    }
+
     fn put(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let (unfinished, path) = (self.0.join(format!(".{name}")), self.0.join(name));
         fs::write(&unfinished, text)

@@ -134,7 +134,7 @@ impl Memory {
         cell.forget_gone(now);
         let Cell { session, listeners } = &mut *cell;
         let session = session.as_mut()?;
-        let before = session.history().position();
+        let before = session.position(session.head());
         let result = change(session, now);
         let announce = |announcement: Option<Announcement>| {
             let Some(announcement) = announcement else { return };

@@ -214,7 +214,9 @@ impl Session {
 
     /// What one step appended after `before`, as it is announced; `None` when nothing was.
     pub(super) fn announcement(&self, before: Seq) -> Option<Announcement> {
-        let from = self.entries.partition_point(|entry| entry.seq <= before);
+        // From the newest on: the rest of the log is out of every cache.
+        let new = self.entries.iter().rev().take_while(|entry| entry.seq > before).count();
+        let from = self.entries.len() - new;
         let first = self.entries.get(from)?;
         let records = self.entries.range(from..).map(|entry| entry.record.clone()).collect();
         Some(Announcement { epoch: self.epoch, first: first.seq, ts: first.ts, records })

@@ -55,11 +55,21 @@ function child(program, args, env, cwd) {
   return { line, stop, said };
 }
 
+/** With a file that it reads again when it is started again. */
 async function redis(place) {
   const port = await freePort();
-  const server = child('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', place], process.env, place);
-  await within(server.line((text) => (text.includes('Ready to accept connections') ? true : undefined)), 'a Redis');
-  return { ...server, url: `redis://127.0.0.1:${port}` };
+  const start = async () => {
+    const server = child('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--dir', place], process.env, place);
+    await within(server.line((text) => (text.includes('Ready to accept connections') ? true : undefined)), 'a Redis');
+    return server;
+  };
+  let server = await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    stop: () => server.stop(),
+    /** Where it was, with what it had. */
+    again: async () => (server = await start()),
+  };
 }
 
 async function gateway(place, url) {
@@ -120,6 +130,7 @@ export async function house() {
   return {
     nodes,
     doors,
+    store,
     /** @param {number} at */
     kill: async (at) => (dead.add(at), await nodes[at].stop('SIGKILL')),
     /** In good order. @param {number} at */
