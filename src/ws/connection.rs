@@ -12,7 +12,7 @@ use super::frame::Decoder;
 use super::gate::Ticket;
 use super::live::Live;
 use super::{Sockets, closing, greeting};
-use crate::auth::token::Claims;
+use crate::auth::token::{Claims, TokenError};
 use crate::gateway::error::GatewayError;
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
@@ -171,7 +171,11 @@ async fn greet(
         }
     };
     let gateway = &sockets.gateway;
-    let claims = gateway.verify(&token).map_err(|_| Closing::Ours(Ending::Unauthorized("token_invalid")))?;
+    let claims = gateway.verify(&token).map_err(|error| {
+        // Whoever hears the second has a token that was good: nothing is told to one who makes them up.
+        let rule = if error == TokenError::Expired { "token_expired" } else { "token_invalid" };
+        Closing::Ours(Ending::Unauthorized(rule))
+    })?;
     if claims.sid != session {
         return Err(Closing::Ours(Ending::Unauthorized("token_of_another_session")));
     }
