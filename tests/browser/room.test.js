@@ -240,7 +240,8 @@ test('a keyboard is enough', async () => {
   await ada.page.keyboard.press('ArrowRight');
   await eventually('ten seconds on', async () => Math.abs((await grace.player()).at - at - 10) < 0.5, () => grace.player());
   await ada.page.keyboard.press('m');
-  assert.equal(await ada.page.getAttribute('#mute', 'aria-pressed'), 'true');
+  // The player tells of it in a moment of its own.
+  await eventually('m mutes', async () => (await ada.page.getAttribute('#mute', 'aria-pressed')) === 'true');
   await ada.page.keyboard.press('?');
   await ada.shows('#hud');
   await ada.sees('#hud', 'drift p50 / p95 / p99');
