@@ -53,11 +53,12 @@ pub struct Claims {
     pub jti: TokenId,
 }
 
-/// Why a token was refused. Counted apart (`watchparty_token_failures_total`), yet one answer to the outside: 401 or 4401.
+/// Why a token was refused. Counted apart (`watchparty_token_failures_total`), yet one answer to the outside, 401 or 4401, which says no more than
+/// whether a token that is good in everything else has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token is missing, invalid or expired")]
 pub enum TokenError {
-    /// Its time is over.
+    /// Its time is over; everything else about it is right.
     Expired,
     /// Signed by somebody else, or changed since.
     Signature,
@@ -161,7 +162,7 @@ impl Keys {
     /// Checks a token and gives what it says. Everything is refused that [`issue`](Self::issue) could not have written.
     ///
     /// # Errors
-    /// [`TokenError`], whose variants are for counting and never for the answer.
+    /// [`TokenError`], whose variants are for counting and, [`TokenError::Expired`] apart, never for the answer.
     pub fn verify(&self, token: &str, now: UnixSeconds) -> Result<Claims, TokenError> {
         if token.len() > TOKEN_MAX_BYTES {
             return Err(TokenError::Malformed);

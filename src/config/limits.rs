@@ -17,8 +17,11 @@ pub(super) const PUBLISH: Setting =
     rate("RATE_LIMIT_PUBLISH", "600/m", "Messages over HTTP, per client address.");
 pub(super) const CONNECT: Setting =
     rate("RATE_LIMIT_CONNECT", "50/s:500", "Sockets opened, per client address.");
-pub(super) const JOIN_FAILURES: Setting =
-    rate("RATE_LIMIT_JOIN_FAILURES", "60/m", "Wrong passwords, per session and from all addresses together.");
+pub(super) const JOIN_FAILURES: Setting = rate(
+    "RATE_LIMIT_JOIN_FAILURES",
+    "60/m",
+    "Wrong passwords, per session and from all addresses; over it right ones wait as well.",
+);
 pub(super) const ON_OUTAGE: Setting = Setting::open(
     "RATE_LIMIT_ON_OUTAGE",
     Preset::Text("allow"),

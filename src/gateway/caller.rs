@@ -6,7 +6,7 @@ use crate::auth::token::{Claims, TokenError};
 use crate::backend::membership::Standing;
 use crate::metrics::label::TokenFailure;
 use crate::model::id::SessionId;
-use crate::protocol::problem::Code;
+use crate::protocol::problem::{Code, Fault};
 
 /// Who calls over HTTP.
 #[derive(Debug, Clone)]
@@ -21,11 +21,10 @@ impl Gateway {
     /// Reads a token.
     ///
     /// # Errors
-    /// `unauthorized`, the same for every reason.
-    pub fn verify(&self, token: &str) -> Result<Claims, GatewayError> {
-        self.parts.keys.verify(token, self.now().unix_seconds()).map_err(|error| {
-            self.parts.metrics.access.token_failures.get(failure(error)).increment(1);
-            GatewayError::of(Code::Unauthorized)
+    /// Why not, counted. Of the reasons only [`TokenError::Expired`] may be told: whoever hears it has a token that was good.
+    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        self.parts.keys.verify(token, self.now().unix_seconds()).inspect_err(|error| {
+            self.parts.metrics.access.token_failures.get(failure(*error)).increment(1);
         })
     }
 
@@ -43,7 +42,7 @@ impl Gateway {
         if let Some(name) = self.parts.server_keys.name_of(bearer) {
             return Ok(Caller::Server(name.to_owned()));
         }
-        self.verify(bearer).map(Caller::Participant)
+        Ok(Caller::Participant(self.verify(bearer).map_err(unauthorized)?))
     }
 
     /// Lets a caller into a session, as the session's own state sees them now.
@@ -71,6 +70,18 @@ impl Gateway {
         let standing = self.parts.backend.membership.standing(session, claims.sub).await?;
         let standing = standing.ok_or_else(|| GatewayError::of(Code::SessionNotFound))?;
         if standing.banned { Err(GatewayError::of(Code::Forbidden)) } else { Ok(standing) }
+    }
+}
+
+/// What a caller is told. The code is the same for every reason; the sentence of an expired token is its own, as what helps is another token
+/// and no other program.
+#[must_use]
+pub fn unauthorized(error: TokenError) -> Fault {
+    match error {
+        TokenError::Expired => Fault::because(Code::Unauthorized, "The token has expired"),
+        TokenError::Signature | TokenError::Malformed | TokenError::Claims | TokenError::UnknownKey => {
+            Fault::of(Code::Unauthorized)
+        }
     }
 }
 

@@ -59,6 +59,20 @@ impl Gateway {
         }
     }
 
+    /// Returns when load balancers may send clients here, for the first time; never, if that is never so.
+    pub async fn until_ready(&self) {
+        let mut health = self.parts.backend.health.clone();
+        loop {
+            health.borrow_and_update();
+            if self.health().ready {
+                return;
+            }
+            if health.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Whether the node is stopping.
     #[must_use]
     pub fn is_draining(&self) -> bool {

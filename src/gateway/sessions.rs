@@ -254,7 +254,7 @@ impl Gateway {
     pub(super) fn capacity(&self, wanted: u32) -> Result<u32, Fault> {
         let most = self.parts.config.sessions.max_participants;
         if wanted == 0 || wanted > most {
-            return Err(Fault::field("max_participants", format!("1 to {most}")));
+            return Err(Fault::field("max_participants", format!("must be a whole number from 1 to {most}")));
         }
         Ok(wanted)
     }

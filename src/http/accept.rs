@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::header::{CONNECTION, HOST};
+use axum::http::{StatusCode, Version};
+use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn;
 use hyper::service::service_fn;
@@ -86,7 +89,13 @@ async fn connection(
 async fn http1(socket: TcpStream, peer: SocketAddr, router: Router, refuse: CancellationToken) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
+        let router = names_its_host(&request).then(|| router.clone());
+        async move {
+            match router {
+                Some(router) => router.oneshot(request.map(axum::body::Body::new)).await,
+                None => Ok((StatusCode::BAD_REQUEST, [(CONNECTION, "close")]).into_response()),
+            }
+        }
     });
     let mut http = conn::http1::Builder::new();
     let spoke = Spoke::default();
@@ -105,6 +114,15 @@ async fn http1(socket: TcpStream, peer: SocketAddr, router: Router, refuse: Canc
     };
     if let Err(error) = result {
         tracing::debug!(%error, "http connection ended");
+    }
+}
+
+/// Whether a head says once for whom it is meant, as RFC 9112 (3.2) demands: two proxies could read two lines differently. Health checks of
+/// HTTP/1.0 name nobody.
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    match request.headers().get_all(HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11,
+        count => count == 1,
     }
 }
 

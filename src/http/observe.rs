@@ -43,7 +43,8 @@ pub async fn note(State(edge): State<Edge>, request: Request, next: Next) -> Res
         edge.metrics.http.duration.get(timed).record(elapsed);
     }
     if method == Method::POST {
-        count_result(&edge.metrics, route, response.extensions().get::<Fault>(), status);
+        let known = response.extensions().get::<JoinResult>().copied();
+        count_result(&edge.metrics, route, (response.extensions().get::<Fault>(), known), status);
     }
     let line = Line { id, method: &method, route: matched.unwrap_or("-"), status };
     let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -76,17 +77,28 @@ fn route_of(matched: Option<&str>) -> Route {
         Some("/api/clock") => Route::Clock,
         // An event stream is a socket by other means.
         Some("/ws/{id}" | "/api/sessions/{id}/events") => Route::Ws,
-        Some("/" | "/s/{id}" | "/web/{*file}" | "/sdk/{*module}" | "/docs" | "/openapi.json") => Route::Web,
+        Some("/" | "/s/{*link}" | "/s/" | "/web/{*file}" | "/sdk/{*module}" | "/docs" | "/openapi.json") => {
+            Route::Web
+        }
         Some("/health" | "/health/live" | "/health/ready" | "/metrics") => Route::Ops,
         Some(_) | None => Route::Other,
     }
 }
 
-fn count_result(metrics: &Metrics, route: Route, fault: Option<&Fault>, status: StatusCode) {
+/// Counts by the fault, unless the route knows better (`known`): one code stands for two limits of a join.
+fn count_result(
+    metrics: &Metrics,
+    route: Route,
+    (fault, known): (Option<&Fault>, Option<JoinResult>),
+    status: StatusCode,
+) {
     let code = fault.map(|fault| fault.code);
     match route {
         Route::Create => metrics.sessions.created.get(create_result(code, status)).increment(1),
-        Route::Join => metrics.sessions.joins.get(join_result(code, status)).increment(1),
+        Route::Join => {
+            let result = known.unwrap_or_else(|| join_result(code, status));
+            metrics.sessions.joins.get(result).increment(1);
+        }
         _ => {}
     }
 }

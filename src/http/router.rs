@@ -58,7 +58,8 @@ fn metrics_routes() -> Router<Edge> {
 fn web_routes() -> Router<Edge> {
     Router::new()
         .route("/", get(web::start))
-        .route("/s/{id}", get(web::share))
+        .route("/s/{*link}", get(web::share))
+        .route("/s/", get(web::no_link))
         .route("/docs", get(web::api))
         .route("/web/{*file}", get(web::file))
         .route("/sdk/{*module}", get(sdk::module))

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::shape::{self, Field, Form};
 use crate::backend::SessionSummary;
 use crate::gateway::sessions::{Admission, AdmissionRequest, CreateRequest};
+use crate::metrics::label::JoinResult;
 use crate::model::id::{ParticipantId, SessionId};
 use crate::model::participant::{DISPLAY_NAME_MAX_CHARS, DisplayName};
 use crate::model::password::{PASSWORD_MAX_BYTES, Password};
@@ -22,7 +23,7 @@ use crate::model::time::ClusterMs;
 use crate::model::verb::Verb;
 use crate::protocol::inbound::SessionData;
 use crate::protocol::peers::Listed;
-use crate::protocol::problem::{Fault, FieldError};
+use crate::protocol::problem::{Code, Fault, FieldError};
 
 /// Participants listed with a session at most; a session may hold more, and `participants` counts them all.
 pub const LISTED_MAX: usize = 256;
@@ -31,7 +32,7 @@ const NAME: Form = Form::Text { min: NAME_MIN, max: NAME_MAX };
 /// At least two characters make six bytes of UTF-8, at most each is one byte.
 const PASSWORD: Form = Form::Text { min: 2, max: PASSWORD_MAX_BYTES };
 const DISPLAY_NAME: Form = Form::Text { min: 1, max: DISPLAY_NAME_MAX_CHARS };
-/// The operator's own bound is the gateway's to check; this is only what the number is kept in.
+/// What the number is kept in; the operator's own bound is put in its place before a body is held to it ([`seats_within`]).
 const SEATS: Form = Form::Count { max: u32::MAX as u64 };
 
 /// What a creator sends.
@@ -138,7 +139,7 @@ impl SessionView {
 
 /// `POST /api/sessions/create`
 pub async fn create(State(edge): State<Edge>, base: Base, request: Request) -> Result<Response, Problem> {
-    let text = extract::body(request, BODY_MAX, CREATE).await?;
+    let text = extract::body(request, BODY_MAX, &seats_within(&edge, CREATE)).await?;
     let admission = edge.gateway.create_session(read_create(&text)?).await?;
     let at = format!("/api/sessions/{}", admission.record.id);
     let at = HeaderValue::try_from(at).expect("an id is visible ASCII");
@@ -148,8 +149,16 @@ pub async fn create(State(edge): State<Edge>, base: Base, request: Request) -> R
 /// `POST /api/sessions/join`
 pub async fn join(State(edge): State<Edge>, base: Base, request: Request) -> Result<Response, Problem> {
     let text = extract::body(request, BODY_MAX, JOIN).await?;
-    let admission = edge.gateway.join_session(read_join(&text)?).await?;
-    Ok(Json(AdmissionView::new(admission, &base)).into_response())
+    match edge.gateway.join_session(read_join(&text)?).await {
+        Ok(admission) => Ok(Json(AdmissionView::new(admission, &base)).into_response()),
+        // The address's own limit has let it pass: it is the session that had too many wrong passwords, and this one was not looked at.
+        Err(error) if error.fault().code == Code::RateLimited => {
+            let mut refused = Problem::from(error).into_response();
+            refused.extensions_mut().insert(JoinResult::TooManyFailures);
+            Ok(refused)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `GET /api/sessions/{id}`: who is in it is told to those who belong to it.
@@ -173,7 +182,7 @@ pub async fn update(
     Admitted { caller, session }: Admitted,
     request: Request,
 ) -> Result<Response, Problem> {
-    let text = extract::body(request, BODY_MAX, UPDATE).await?;
+    let text = extract::body(request, BODY_MAX, &seats_within(&edge, UPDATE)).await?;
     let data: SessionData = from_checked(&text)?;
     edge.gateway.act(&caller, session, Verb::Update(data.into_change()?)).await?;
     let summary = edge.gateway.session(session).await?;
@@ -187,6 +196,15 @@ pub async fn end(
 ) -> Result<StatusCode, Problem> {
     edge.gateway.act(&caller, session, Verb::End).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A shape with the most seats that this deployment gives, so that every wrong number is answered with one rule.
+fn seats_within(edge: &Edge, shape: &[Field]) -> Vec<Field> {
+    let max = u64::from(edge.config.sessions.max_participants);
+    let bounded = |field: &Field| {
+        if field.form == SEATS { Field { form: Form::Count { max }, ..*field } } else { *field }
+    };
+    shape.iter().map(bounded).collect()
 }
 
 fn read_create(text: &str) -> Result<CreateRequest, Fault> {
@@ -296,7 +314,11 @@ mod tests {
             assert_eq!(fault.errors[0].field, name, "{value}");
         }
         assert_eq!(fine("password", json!("x".repeat(71))), Ok(()));
-        assert_eq!(fine("display_name", json!("a\u{202e}b")), Ok(()));
+        for name in ["name", "display_name"] {
+            let fault = fine(name, json!("Ada\u{202e}b")).expect_err("a refusal");
+            assert_eq!(fault.errors[0].field, name);
+            assert!(fault.detail.ends_with("no invisible or direction-changing ones"), "{}", fault.detail);
+        }
     }
 
     #[test]

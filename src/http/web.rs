@@ -8,12 +8,12 @@ use axum::extract::RawPathParams;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 
 use super::byte_range::{self, Asked};
-use super::extract::InPath;
 use super::problem::Problem;
+use crate::model::id::SessionId;
 use crate::protocol::problem::Code;
 
 /// Films may come from any https address, as each browser loads them itself, or from a file somebody opened (`blob:`). All else is ours.
@@ -55,9 +55,18 @@ pub async fn api() -> Response {
     page(API_PAGE)
 }
 
-/// `GET /s/{id}`: where a share link leads.
-pub async fn share(InPath(_): InPath) -> Response {
-    page(PAGE)
+/// `GET /s/{*link}`: where a share link leads. One that lost a letter on its way leads to the page too, which tells a person so.
+/// As it was typed: an id has one spelling, and the page reads the same.
+pub async fn share(uri: Uri) -> Response {
+    match uri.path().strip_prefix("/s/").map(str::parse::<SessionId>) {
+        Some(Ok(_)) => page(PAGE),
+        _ => no_link().await,
+    }
+}
+
+/// `GET /s/`: a link that lost all of them.
+pub async fn no_link() -> Response {
+    (StatusCode::NOT_FOUND, page(PAGE)).into_response()
 }
 
 /// `GET /web/{*file}`: in pieces where a browser asks for one, as it cannot seek in a film otherwise.

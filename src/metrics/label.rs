@@ -250,7 +250,10 @@ label! {
         Refused = "refused",
         Full = "full",
         Locked = "locked",
+        /// By the limit of the client's address.
         RateLimited = "rate_limited",
+        /// Unread, right password or wrong: too many wrong ones came to the session before.
+        TooManyFailures = "too_many_failures",
         Unavailable = "unavailable",
         Error = "error",
     }

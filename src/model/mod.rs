@@ -15,3 +15,4 @@ pub mod seat;
 pub mod session;
 pub mod time;
 pub mod verb;
+pub mod visible;

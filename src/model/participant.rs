@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::visible;
+
 /// Characters a display name may have at most, after trimming (PROTOCOL, `display_name` 1-40).
 pub const DISPLAY_NAME_MAX_CHARS: usize = 40;
 
@@ -54,10 +56,9 @@ impl std::str::FromStr for Role {
 #[error("must be host or member")]
 pub struct InvalidRole;
 
-/// The name the others see: 1-40 characters after trimming, no control characters.
+/// The name the others see: 1-40 characters after trimming, one of them visible, and none that only hides or turns others ([`visible`]).
 ///
-/// Bidirectional controls such as U+202E are text like any other here: they are format characters that names in
-/// right-to-left scripts need, and clients show them escaped or isolated.
+/// Right-to-left scripts need no control for it: each character has its own direction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct DisplayName(String);
@@ -71,14 +72,25 @@ pub enum InvalidDisplayName {
     /// A C0 or C1 control, DEL included.
     #[error("must not contain control characters")]
     Control,
+    /// Nothing to be seen, or characters that are not.
+    #[error("must have a visible character, and no invisible or direction-changing ones")]
+    Invisible,
 }
 
 impl DisplayName {
     /// Trims white space at both ends, then checks.
     ///
     /// # Errors
-    /// [`InvalidDisplayName`] if the rest is empty, over 40 characters (Unicode scalar values) or holds a control.
+    /// [`InvalidDisplayName`] if the rest is empty, over 40 characters (Unicode scalar values), holds a control or hides something.
     pub fn new(text: &str) -> Result<Self, InvalidDisplayName> {
+        let name = Self::kept(text)?;
+        let shown = visible::has_visible(&name.0) && visible::is_plain(&name.0);
+        if shown { Ok(name) } else { Err(InvalidDisplayName::Invisible) }
+    }
+
+    /// A name that was accepted before: in a seat, or in a token. What may be seen of it was judged then, perhaps by another version, and
+    /// whoever has it is not shut out over it.
+    fn kept(text: &str) -> Result<Self, InvalidDisplayName> {
         let trimmed = text.trim();
         if trimmed.is_empty() || trimmed.chars().nth(DISPLAY_NAME_MAX_CHARS).is_some() {
             return Err(InvalidDisplayName::Length);
@@ -104,7 +116,7 @@ impl fmt::Display for DisplayName {
 
 impl<'de> Deserialize<'de> for DisplayName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        Self::kept(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -185,11 +197,31 @@ mod tests {
     }
 
     #[test]
-    fn controls_are_refused_and_bidi_controls_are_text() {
+    fn controls_are_refused() {
         for text in ["a\0b", "a\nb", "a\u{7f}b", "a\u{85}b", "a\u{1b}[31mb"] {
             assert_eq!(DisplayName::new(text), Err(InvalidDisplayName::Control), "{text:?}");
         }
-        assert_eq!(DisplayName::new("a\u{202e}b").unwrap().as_str(), "a\u{202e}b");
+    }
+
+    #[test]
+    fn a_name_is_seen_as_it_is() {
+        for text in
+            ["\u{200b}\u{200b}", "\u{feff}", "\u{2800}", "Ada\u{200b}", "\u{202e}adA", "\u{2066}\u{2066}"]
+        {
+            assert_eq!(DisplayName::new(text), Err(InvalidDisplayName::Invisible), "{text:?}");
+            assert!(
+                serde_json::from_str::<DisplayName>(&format!("\"{text}\"")).is_ok(),
+                "one that was accepted stays"
+            );
+        }
+        assert_eq!(
+            DisplayName::new("\u{5e2}\u{5d3}\u{5d4} \u{1f469}\u{200d}\u{1f680}")
+                .unwrap()
+                .as_str()
+                .chars()
+                .count(),
+            7
+        );
     }
 
     #[test]

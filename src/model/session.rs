@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ParticipantId, SessionId};
 use super::time::ClusterMs;
+use super::visible;
 
 /// Characters a session's name has at least, after trimming.
 pub const NAME_MIN: usize = 3;
@@ -15,15 +16,22 @@ pub const NAME_MAX: usize = 50;
 /// Participants a session admits when its creator names no number.
 pub const CAPACITY_DEFAULT: u32 = 10;
 
-/// A session's name: 3-50 characters after trimming, none of them a control character.
+/// A session's name: 3-50 characters after trimming, none of them a control character, one of them visible, and none that only hides or
+/// turns others ([`visible`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct SessionName(String);
 
 /// Why a text is no session name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 3 to 50 characters and no control characters")]
-pub struct BadSessionName;
+pub enum BadSessionName {
+    /// Its length, or a control in it.
+    #[error("must have 3 to 50 characters and no control characters")]
+    Text,
+    /// Nothing to be seen, or characters that are not.
+    #[error("must have a visible character, and no invisible or direction-changing ones")]
+    Invisible,
+}
 
 impl SessionName {
     /// Trims and checks.
@@ -31,10 +39,20 @@ impl SessionName {
     /// # Errors
     /// [`BadSessionName`] when the rule above is broken.
     pub fn parse(text: &str) -> Result<Self, BadSessionName> {
+        let name = Self::kept(text)?;
+        let shown = visible::has_visible(&name.0) && visible::is_plain(&name.0);
+        if shown { Ok(name) } else { Err(BadSessionName::Invisible) }
+    }
+
+    /// The name of a session that is there: what may be seen of it was judged when it was given, perhaps by another version.
+    ///
+    /// # Errors
+    /// [`BadSessionName::Text`].
+    pub fn kept(text: &str) -> Result<Self, BadSessionName> {
         let text = text.trim();
         let length = text.chars().count();
         let fits = (NAME_MIN..=NAME_MAX).contains(&length) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned())).ok_or(BadSessionName)
+        fits.then(|| Self(text.to_owned())).ok_or(BadSessionName::Text)
     }
 
     /// The text.
@@ -143,7 +161,16 @@ mod tests {
             assert!(SessionName::parse(good).is_ok(), "{good}");
         }
         for bad in ["", "ab", "  ab  ", &"é".repeat(51), "tab\there", "nul\0here", "line\nbreak"] {
-            assert_eq!(SessionName::parse(bad), Err(BadSessionName), "{bad:?}");
+            assert_eq!(SessionName::parse(bad), Err(BadSessionName::Text), "{bad:?}");
+        }
+        for hidden in [
+            "\u{200b}\u{200b}\u{200b}",
+            "\u{2800}\u{2800}\u{2800}",
+            "Movie\u{202e}night",
+            "Movie night\u{feff}",
+        ] {
+            assert_eq!(SessionName::parse(hidden), Err(BadSessionName::Invisible), "{hidden:?}");
+            assert!(SessionName::kept(hidden).is_ok(), "a session that has it stays readable");
         }
         assert_eq!(SessionName::parse("  Movie night  ").unwrap().as_str(), "Movie night");
     }

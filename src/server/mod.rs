@@ -169,8 +169,14 @@ fn announce(server: &Server) {
     if let Some(admin) = server.admin {
         tracing::info!(addr = %admin, "admin listening");
     }
-    let backend = edge.gateway.health().backend;
-    tracing::info!(page = %format!("http://{address}/"), metrics = %format!("http://{}/metrics", server.admin.unwrap_or(address)), backend, "ready for use");
+    let (gateway, backend) = (edge.gateway.clone(), edge.gateway.health().backend);
+    let (page, metrics) =
+        (format!("http://{address}/"), format!("http://{}/metrics", server.admin.unwrap_or(address)));
+    // With Redis that may be later, or never: nobody is sent here before `/health/ready` says so, and the log says no more than it does.
+    server.shutdown.background(async move {
+        gateway.until_ready().await;
+        tracing::info!(%page, %metrics, backend, "ready for use");
+    });
     if backend == "memory" {
         tracing::warn!(
             "no Redis is set: sessions live in this process alone and end with it, and other nodes do not share them"

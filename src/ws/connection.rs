@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::frame::Decoder;
 use super::gate::Ticket;
 use super::live::Live;
 use super::{Sockets, closing, greeting};
-use crate::auth::token::Claims;
+use crate::auth::token::{Claims, TokenError};
 use crate::gateway::error::GatewayError;
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
@@ -60,8 +61,15 @@ pub(super) fn serve(
             Begun::Over(over) => over,
             Begun::Gone => return,
         };
-        Box::pin(over.end()).await;
+        let span = span(&over.outbox);
+        Box::pin(over.end()).instrument(span).await;
     }
+}
+
+/// What lines about a connection stand in, while it is greeted and while it ends. Between the two it may be silent for hours, and a span would be
+/// a part of what each holds for life.
+fn span(outbox: &Outbox) -> Span {
+    tracing::info_span!(parent: None, "connection", connection.id = outbox.connection.0)
 }
 
 /// How a connection began.
@@ -92,7 +100,7 @@ async fn begin(
     sockets.wheels.add(&outbox);
     let mut decoder = Decoder::new(greeting::HELLO_BYTES).deflating(deflate.is_some());
     let asked = (session, token, resume);
-    match greet(&sockets, &outbox, (&mut decoder, &mut first), asked).await {
+    match greet(&sockets, &outbox, (&mut decoder, &mut first), asked).instrument(span(&outbox)).await {
         Ok((claims, attached)) => {
             place.ticket.accepted();
             sockets.gateway.metrics().sockets.handshake.record(since.elapsed());
@@ -138,7 +146,6 @@ impl Over {
         metrics.sockets.closed.get(closing::label(closing)).increment(1);
         metrics.sockets.duration.record(place.since.elapsed());
         tracing::info!(
-            connection.id = outbox.connection.0,
             close.reason = closing::label(closing).value(),
             duration_ms = u64::try_from(place.since.elapsed().as_millis()).unwrap_or(u64::MAX),
             "connection closed"
@@ -164,7 +171,11 @@ async fn greet(
         }
     };
     let gateway = &sockets.gateway;
-    let claims = gateway.verify(&token).map_err(|_| Closing::Ours(Ending::Unauthorized("token_invalid")))?;
+    let claims = gateway.verify(&token).map_err(|error| {
+        // Whoever hears the second has a token that was good: nothing is told to one who makes them up.
+        let rule = if error == TokenError::Expired { "token_expired" } else { "token_invalid" };
+        Closing::Ours(Ending::Unauthorized(rule))
+    })?;
     if claims.sid != session {
         return Err(Closing::Ours(Ending::Unauthorized("token_of_another_session")));
     }

@@ -17,6 +17,7 @@ use super::requests::Actor;
 use super::socket::{self, Read};
 use super::{Sockets, closing};
 use crate::auth::token::Claims;
+use crate::gateway::caller::unauthorized;
 use crate::gateway::pull::{Pulling, pulled};
 use crate::gateway::rooms::Attached;
 use crate::hub::outbox::{Closing, Outbox};
@@ -272,7 +273,7 @@ impl Live {
                 self.actor.reply(id, &Refreshed { expires_at: self.claims.exp.millis() });
             }
             Ok(_) => self.actor.refuse(id, None, &Fault::of(Code::Forbidden)),
-            Err(error) => self.actor.refuse(id, None, &error.fault()),
+            Err(error) => self.actor.refuse(id, None, &unauthorized(error)),
         }
     }
 

@@ -147,3 +147,13 @@ test('a session that is none says so, in a page of its own', async () => {
   ada.content(NETWORK);
   await ada.go();
 });
+
+test('a link that lost a letter, or has one too many, says so too', async () => {
+  const ada = await arrive('Ada');
+  for (const link of ['8f14e45f-ceea-467f-a9d1-0c5a3b1f7e4', '8F14E45F-CEEA-467F-A9D1-0C5A3B1F7E42', '8f14e45f-ceea-467f-a9d1-0c5a3b1f7e42/', '']) {
+    await ada.open(home.doors[0].base, `/s/${link}`);
+    await ada.sees('#join-about', 'This session is over, or the link is not whole');
+  }
+  ada.content(NETWORK);
+  await ada.go();
+});

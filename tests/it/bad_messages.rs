@@ -315,7 +315,7 @@ async fn m6_no_text_is_special_to_anything_on_its_way() {
         "{x}",
         "{{x}}",
         "\u{2028}",
-        r"\u2028",
+        r"a\u2028b",
         "\u{202e}abc",
         "%s%n",
         "<script>",

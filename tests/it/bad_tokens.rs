@@ -67,7 +67,7 @@ fn foreign_envelopes(party: &Party) -> Vec<(&'static str, String)> {
 fn impossible_claims(party: &Party) -> Vec<(&'static str, String)> {
     let now = now_seconds();
     let table = [
-        ("exp past", json!({"exp": now - 10, "iat": now - 20})),
+        ("exp past, and for somebody else", json!({"exp": now - 10, "iat": now - 20, "aud": "somebody"})),
         ("exp a float", json!({"exp": now as f64 + 60.5})),
         ("exp text", json!({"exp": (now + 60).to_string()})),
         ("exp negative", json!({"exp": -1})),
@@ -97,6 +97,33 @@ fn said(answer: &Answer) -> Value {
     let mut body = answer.body.clone();
     body.as_object_mut().unwrap().remove("request_id").expect("a problem names its request");
     body
+}
+
+#[tokio::test]
+async fn a_token_that_is_only_expired_is_told_so_and_a_forged_one_is_not() {
+    let node = Node::start(&[]).await;
+    let party = Party::on(&node).await;
+    let now = now_seconds();
+    let claims = but(&party, &json!({"exp": now - 10, "iat": now - 20}));
+    let expired = party.mint.sign(&claims);
+    let (message, _) = expired.rsplit_once('.').unwrap();
+    let other = party.mint.sign(&but(&party, &json!({"exp": now + 60})));
+    let (_, foreign) = other.rsplit_once('.').unwrap();
+    for (token, detail, reason) in [
+        (expired.clone(), "The token has expired", "token_expired"),
+        (format!("{message}.{foreign}"), "Session, password or token not accepted", "token_invalid"),
+    ] {
+        let headers = [("authorization".to_owned(), format!("Bearer {token}"))];
+        for path in [party.path("/messages"), party.path("/events"), party.path("")] {
+            let answer = party.api.request("GET", &path, &headers, None).await;
+            assert_eq!((answer.status, &answer.body["code"]), (401, &json!("unauthorized")), "{path}");
+            assert_eq!(answer.body["detail"], detail, "{path}");
+        }
+        let mut client = Connect::to(party.addr, &party.id).hello(&token).open().await.unwrap();
+        assert_eq!(client.expect_close().await, (4401, reason.to_owned()), "in the hello");
+        let mut client = Connect::to(party.addr, &party.id).bearer(&token).open().await.unwrap();
+        assert_eq!(client.expect_close().await, (4401, reason.to_owned()), "in the header");
+    }
 }
 
 #[tokio::test]

@@ -275,6 +275,8 @@ async fn one_line_a_request_one_a_connection_and_probes_in_silence() {
     party.client().await.close().await;
     let closed = node.wait_log("connection closed").await;
     assert_eq!(closed["close.reason"], "client_closed", "{closed}");
+    assert_eq!(closed["span"]["name"], "connection", "{closed}");
+    assert!(closed["span"]["connection.id"].is_u64(), "which one it was: {closed}");
 
     let lines: Vec<Value> = node.log().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let field = |line: &Value, name: &str| {

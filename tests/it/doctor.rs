@@ -27,6 +27,19 @@ fn states<'a>(report: &'a Value, check: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// What is said under one name.
+fn text<'a>(report: &'a Value, check: &str) -> &'a str {
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().find(|each| each["check"] == check).and_then(|each| each["text"].as_str()).unwrap()
+}
+
+/// How far the clocks are said to be apart, and how sure of it, in milliseconds.
+fn clocks(report: &Value) -> (f64, f64) {
+    let words: Vec<&str> = text(report, "clock").split([' ', '(', ')']).collect();
+    let numbers: Vec<f64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    (numbers[0], numbers[1])
+}
+
 #[tokio::test]
 async fn a_redis_that_will_do_is_looked_through() {
     let redis = RedisServer::start_with(RedisOptions::durable()).await;
@@ -38,6 +51,12 @@ async fn a_redis_that_will_do_is_looked_through() {
         assert_eq!(states(&report, check), ["ok"], "{check}: {report:#}");
     }
     assert_eq!(states(&report, "clock"), ["ok"], "one host has one clock: {report:#}");
+    let (apart, within) = clocks(&report);
+    // Both are rounded to hundredths.
+    assert!(
+        apart <= within + 0.02,
+        "one clock is apart from itself by no more than was said: {apart} ± {within}"
+    );
     assert_eq!(redis.keys().await, [""; 0], "it leaves no key");
 }
 
@@ -51,6 +70,30 @@ async fn a_redis_that_will_not_do_is_wrong_by_name() {
     assert_eq!(states(&report, "redis eviction"), ["wrong"], "{report:#}");
     assert_eq!(states(&report, "redis persistence"), ["wrong"], "{report:#}");
     assert_eq!(report["wrong"], 2, "{report:#}");
+}
+
+#[tokio::test]
+async fn a_redis_that_cannot_be_had_is_told_by_its_cause() {
+    let closed = format!("redis://127.0.0.1:{}", crate::support::process::free_port());
+    let report = doctor(&[], &[("REDIS_URL", &closed)]).await.1;
+    assert_eq!(text(&report, "redis"), "no connection: Connection refused (os error 111)", "{report:#}");
+
+    let options = RedisOptions { extra: vec!["requirepass canary".to_owned()], ..RedisOptions::default() };
+    let redis = RedisServer::start_with(options).await;
+    for login in ["", ":wrong@", "nobody:wrong@"] {
+        let url = redis.url().replace("//:canary@", "//").replace("//", &format!("//{login}"));
+        let report = doctor(&[], &[("REDIS_URL", &url)]).await.1;
+        let said = text(&report, "redis");
+        assert!(said.starts_with("it wants another login"), "{login}: {said}");
+        assert!(!said.contains("wrong") && !said.contains("canary"), "never a password: {said}");
+    }
+    let sealed = format!("rediss://127.0.0.1:{}", redis.port());
+    let report = doctor(&[], &[("REDIS_URL", &sealed)]).await.1;
+    let said = text(&report, "redis");
+    assert!(
+        said.starts_with("no connection: ") && !said.contains("I/O error"),
+        "TLS to a port without: {said}"
+    );
 }
 
 #[tokio::test]

@@ -107,11 +107,19 @@ async fn a_node_waits_for_ever_for_a_redis_that_lets_it_in() {
     let token = shut_out.mint().token(&session, &crate::support::mint::random_uuid(), "member");
     let mut early = Connect::to(shut_out.addr(), &session).bearer(&token).open().await.unwrap();
     assert_eq!(early.expect_close().await.0, 1013, "not now is not never");
-    assert!(shut_out.log().iter().all(|line| !line.contains(r#""word""#)));
+    let log = shut_out.log();
+    assert!(log.iter().all(|line| !line.contains(r#""word""#)));
+    assert!(log.iter().any(|line| line.contains("listening")), "{log:?}");
+    assert!(
+        log.iter().all(|line| !line.contains("ready for use")),
+        "it is 503, and the log says so too: {log:?}"
+    );
     shut_out.term();
     assert!(shut_out.ended().await.success(), "it stops like any other");
 
     let node = Node::start(&[("REDIS_URL", &url), ("REDIS_PASSWORD", "word")]).await;
+    let line = node.wait_log("ready for use").await;
+    assert_eq!(line["page"], format!("http://{}/", node.addr()), "{line}");
     let party = Party::found(&node, 10).await;
     say(&mut party.seat(&node, &party.host()).await.0, 1, "in").await;
 }

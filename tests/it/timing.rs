@@ -103,6 +103,16 @@ async fn a7_guesses_at_one_session_are_counted_together_from_everywhere() {
     assert_eq!(hashes(&party.api).await, before + 3.0);
     guess(1, other.id.clone(), PASSWORD).await.expect(200);
     assert_eq!(metric(&party.api, "watchparty_rate_limited_total", &["scope=\"join_failures\""]).await, 17.0);
+    let joins = async |result: &str| {
+        metric(&party.api, "watchparty_session_joins_total", &[&format!("result=\"{result}\"")]).await
+    };
+    let (kept_out, wrong, by_address) =
+        (joins("too_many_failures").await, joins("refused").await, joins("rate_limited").await);
+    assert_eq!(
+        (kept_out, wrong, by_address),
+        (17.0, 3.0, 0.0),
+        "guests kept out are told from guesses and from floods"
+    );
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ function admit(id) {
 
 function route() {
   const id = /^\/s\/([0-9a-f-]{36})$/.exec(location.pathname)?.[1];
+  // A link that lost a letter names no session, and the form that links lead to says so.
+  if (!id && location.pathname.startsWith('/s/')) return admit('not-whole');
   if (!id) return start((admission) => enter(keep(admission)));
   const seat = find(id);
   return seat ? enter(seat) : admit(id);

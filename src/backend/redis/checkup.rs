@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::PushKind;
+use redis::{ErrorKind, PushKind};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::cause::cause;
 use super::dial::{Dial, Pushed};
 use super::keys::Keys;
 use super::link::{Fault, Link};
@@ -47,10 +48,28 @@ pub struct Facts {
     pub replicas: u32,
     /// How many scripts it took, one of them run; or why not.
     pub scripts: Result<usize, String>,
-    /// Its clock and how long asking took, from which the offset of this host's own follows.
-    pub clock: Option<(Duration, Duration)>,
+    /// How far its clock and this host's are apart.
+    pub clock: Option<Offset>,
     /// From a marker published to the marker received, on two connections; or why none came.
     pub round_trip: Result<Duration, String>,
+}
+
+/// Two clocks, compared once.
+#[derive(Debug, Clone, Copy)]
+pub struct Offset {
+    /// How far apart they are.
+    pub apart: Duration,
+    /// By how much that may be wrong: two clocks that are one are no further apart than this.
+    pub within: Duration,
+}
+
+impl Offset {
+    /// Of a time that was read elsewhere between these two moments of the clock here: it is compared with their middle.
+    fn of(there: Duration, before: Duration, after: Duration) -> Self {
+        let within = after.saturating_sub(before) / 2;
+        // Redis tells whole microseconds, so it may be told one too early.
+        Self { apart: there.abs_diff(before + within), within: within + Duration::from_micros(1) }
+    }
 }
 
 /// Why there is nothing to be seen.
@@ -62,9 +81,15 @@ pub enum NothingSeen {
     /// No connection, or a login that failed.
     #[error("no connection: {0}")]
     Unreachable(String),
-    /// It answers nothing, or refuses `INFO`.
+    /// It answers nothing.
     #[error("it does not answer: {0}")]
     Silent(String),
+    /// It wants a login that the settings do not have, or they have one that it does not take.
+    #[error("it wants another login (REDIS_URL or REDIS_PASSWORD): {0}")]
+    Login(String),
+    /// It answers `INFO` with another error.
+    #[error("it answers with an error: {0}")]
+    Refusing(String),
 }
 
 /// Asks once.
@@ -75,16 +100,19 @@ pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Fac
     let meters = Arc::new(Meters::new(metrics));
     // What can never work is told apart from what does not work now.
     Whereabouts::new(settings.target.clone(), &meters)
-        .map_err(|error| ConnectError::Target(error.category().to_owned()))?;
+        .map_err(|error| ConnectError::Target(cause(&error)))?;
     let began = Instant::now();
     let (dial, tag) =
         find(settings, &meters).await.map_err(|error| NothingSeen::Unreachable(error.to_string()))?;
     let opened = dial.command(CancellationToken::new(), &meters).await;
-    let link = opened.map_err(|error| NothingSeen::Unreachable(error.category().to_owned()))?;
+    let link = opened.map_err(|error| match error.kind() {
+        ErrorKind::AuthenticationFailed => NothingSeen::Login(cause(&error)),
+        _ => NothingSeen::Unreachable(cause(&error)),
+    })?;
     let connected_in = began.elapsed();
-    let info = verify::info(&link).await.map_err(|fault| NothingSeen::Silent(words(&fault)))?;
+    let info = verify::info(&link).await.map_err(told)?;
     let home = Keys::new(&settings.prefix).own(&tag).home;
-    let scripts = load(&link).await.map_err(|fault| words(&fault));
+    let scripts = load(&link).await.map_err(|fault| fault.to_string());
     let clock = clock(&link, &home).await;
     let round_trip = round_trip(&dial, &link, &home, &meters).await;
     let seen = verify::settings(&link, &["*output-buffer-limit", "maxmemory", "save"]).await;
@@ -100,10 +128,22 @@ pub async fn check_up(settings: &RedisSettings, metrics: &Metrics) -> Result<Fac
     })
 }
 
+/// Why `INFO` shows nothing.
+fn told(fault: Fault) -> NothingSeen {
+    let text = fault.to_string();
+    match fault {
+        Fault::Silent(_) => NothingSeen::Silent(text),
+        Fault::Refused(_) if text.starts_with("NOAUTH") || text.starts_with("NOPERM") => {
+            NothingSeen::Login(text)
+        }
+        _ => NothingSeen::Refusing(text),
+    }
+}
+
 /// The primary, and a tag of names there; of a cluster that of slot 0, whose clock is everybody's.
 async fn find(settings: &RedisSettings, meters: &Arc<Meters>) -> Result<(Dial, String), Unfit> {
     let target = &settings.target;
-    let unusable = |error: redis::RedisError| Unfit::Unreachable(error.category().to_owned());
+    let unusable = |error: redis::RedisError| Unfit::Unreachable(cause(&error));
     if !matches!(target.topology, Topology::Cluster(_)) {
         let whereabouts = Whereabouts::new(target.clone(), meters).map_err(unusable)?;
         return Ok((whereabouts.find().await?.dial, settings.node.to_string()));
@@ -129,14 +169,20 @@ fn marker(home: &str) -> Call {
     Call::new(&scripts::TRIAL, &[home.to_owned()]).arg(0)
 }
 
-async fn clock(link: &Link, home: &str) -> Option<(Duration, Duration)> {
-    let mut readings = Vec::new();
+/// Both clocks are read around each question and nowhere else: what is asked between now and the report takes time of its own.
+async fn clock(link: &Link, home: &str) -> Option<Offset> {
+    let mut looks = Vec::new();
     for _ in 0..LOOKS {
-        let sent = Instant::now();
+        let (sent, before) = (Instant::now(), here()?);
         let answer = run_on(link, &marker(home)).await.ok()?;
-        readings.push(Reading::new(answer, sent).ok()?);
+        looks.push(Offset::of(Reading::new(answer, sent).ok()?.time(), before, here()?));
     }
-    Reading::quickest(readings).map(|reading| reading.shown())
+    looks.into_iter().min_by_key(|look| look.within)
+}
+
+/// This host's clock; `None` before 1970.
+fn here() -> Option<Duration> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok()
 }
 
 /// Publishes on one connection what it listens for on another, as every entry travels.
@@ -149,25 +195,15 @@ async fn round_trip(dial: &Dial, link: &Link, home: &str, meters: &Arc<Meters>) 
         }
     });
     let opened = dial.subscriber(pushed, CancellationToken::new(), meters).await;
-    let listener = opened.map_err(|error| error.category().to_owned())?;
+    let listener = opened.map_err(|error| cause(&error))?;
     let mut subscribe = redis::cmd("SSUBSCRIBE");
     subscribe.arg(home);
-    listener.call(&subscribe).await.map_err(|fault| words(&fault))?;
+    listener.call(&subscribe).await.map_err(|fault| fault.to_string())?;
     let sent = Instant::now();
-    run_on(link, &marker(home)).await.map_err(|fault| words(&fault))?;
+    run_on(link, &marker(home)).await.map_err(|fault| fault.to_string())?;
     match timeout(HOME_WITHIN, came.notified()).await {
         Ok(()) => Ok(sent.elapsed()),
         Err(_) => Err(format!("what was published did not arrive in {} ms", HOME_WITHIN.as_millis())),
-    }
-}
-
-fn words(fault: &Fault) -> String {
-    match fault {
-        Fault::Silent(text) | Fault::Refused(text) | Fault::Elsewhere(text) | Fault::Failed(text) => {
-            text.clone()
-        }
-        Fault::NoScript => "a script was not kept".to_owned(),
-        Fault::Unreplicated => "too few replicas have it".to_owned(),
     }
 }
 
@@ -179,6 +215,19 @@ fn fields(info: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_clock_read_twice_is_never_apart_by_more_than_it_is_said_to_be() {
+        let ms = Duration::from_millis;
+        for there in 1000..=1010 {
+            let one = Offset::of(ms(there), ms(1000), ms(1010));
+            assert!(one.apart <= one.within, "{one:?}");
+        }
+        let off = Offset::of(ms(1255), ms(1000), ms(1010));
+        assert_eq!((off.apart, off.within), (ms(250), Duration::from_micros(5001)));
+        assert_eq!(Offset::of(ms(755), ms(1000), ms(1010)).apart, ms(250));
+        assert_eq!(Offset::of(ms(1000), ms(1010), ms(1000)).apart, ms(10), "a clock here that was set back");
+    }
 
     #[test]
     fn what_redis_tells_of_itself_is_taken_apart() {

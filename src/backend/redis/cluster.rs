@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::cause::cause;
 use super::dial::Dial;
 use super::link::Fault;
 use super::meters::Meters;
@@ -194,8 +195,7 @@ impl Cluster {
     fn open(&self, map: &SlotMap, address: &Address, leads: bool, succeeds: bool) -> Result<Opened, String> {
         let (tag, slot) =
             tag(self.node, map, address).ok_or("none of the tags that were tried is in its slots")?;
-        let whereabouts =
-            Whereabouts::at(self.target.clone(), address).map_err(|error| error.category().to_owned())?;
+        let whereabouts = Whereabouts::at(self.target.clone(), address).map_err(|error| cause(&error))?;
         tracing::info!(%address, leads, "a primary of the cluster");
         let clock = if leads { self.clock.clone() } else { Arc::default() };
         let (own, taken) = (self.plan.keys.own(&tag), Some(self.look.clone()));
@@ -328,13 +328,12 @@ pub(super) async fn look(
 }
 
 async fn ask_one(target: &RedisTarget, address: &Address, meters: &Arc<Meters>) -> Result<Told, String> {
-    let text =
-        |error: redis::RedisError| format!("{} {}", error.category(), error.detail().unwrap_or_default());
+    let text = |error: redis::RedisError| cause(&error);
     let dial = Dial::new(target, address).map_err(text)?;
     let link = dial.command(CancellationToken::new(), meters).await.map_err(text)?;
     let mut command = redis::cmd("CLUSTER");
     command.arg("NODES");
-    let answer = link.call(&command).await.map_err(|fault| format!("{fault:?}"))?;
+    let answer = link.call(&command).await.map_err(|fault| fault.to_string())?;
     let bytes = reply::bytes(answer).map_err(|error| error.to_string())?;
     Ok(Told { by: address.clone(), text: String::from_utf8_lossy(&bytes).into_owned() })
 }

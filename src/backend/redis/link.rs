@@ -3,6 +3,7 @@
 //! Responsible for telling what a failed call means, and for noticing that a connection is to be replaced. Not responsible for opening it
 //! (`dial`) or for replacing it (`supervisor`): a link is used until [`Link::broken`] fires, then dropped.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::cause::cause;
 use super::meters::{Meters, Side};
 use crate::backend::error::BackendError;
 
@@ -48,6 +50,17 @@ impl Fault {
             Self::NoScript => BackendError::Unavailable("a script was not kept".into()),
             Self::Failed(text) => BackendError::Unreadable(text),
         }
+    }
+}
+
+/// For logs and `doctor`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent(text) | Self::Refused(text) | Self::Elsewhere(text) | Self::Failed(text) => text,
+            Self::NoScript => "a script was not kept",
+            Self::Unreplicated => "too few replicas have it",
+        })
     }
 }
 
@@ -131,7 +144,7 @@ impl Link {
         if error.is_io_error() || error.kind() == ErrorKind::Parse {
             meters.lost.increment(1);
             self.broken.cancel();
-            return Err(Fault::Silent(error.category().to_owned()));
+            return Err(Fault::Silent(cause(&error)));
         }
         self.silences.store(0, Ordering::Relaxed);
         let fault = refusal(&error);
@@ -158,11 +171,7 @@ impl Link {
 const NOTHING_DONE: [&str; 6] = ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOAUTH", "WRONGPASS"];
 
 fn refusal(error: &RedisError) -> Fault {
-    let code = error.code().unwrap_or_default();
-    let text = match error.detail() {
-        Some(detail) => format!("{code} {detail}"),
-        None => code.to_owned(),
-    };
+    let (code, text) = (error.code().unwrap_or_default(), cause(error));
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::NoScript) => Fault::NoScript,
         ErrorKind::Server(

@@ -8,7 +8,7 @@
 //! sessions log membership limiter        the ports: typed arguments in, typed answers out
 //!     primary  scripts                   one script, one answer
 //!     writers                            what is acked only once replicas have it
-//!     dial  link                         one connection: opening it; deadlines, what an error means
+//!     dial  link  cause                  one connection: opening it; deadlines, what an error means, in words
 //!     whereabouts  sentinels             where the primary is
 //!     supervisor  probe  verify          opening, watching, replacing; readiness; the clock
 //!     subscriber  arrivals  wire         channels in, announcements up to `Deliver`
@@ -16,6 +16,7 @@
 
 mod arrivals;
 mod batch;
+mod cause;
 mod checkup;
 mod cluster;
 mod dial;
@@ -43,7 +44,7 @@ mod whereabouts;
 mod wire;
 mod writers;
 
-pub use checkup::{Facts, NothingSeen, check_up};
+pub use checkup::{Facts, NothingSeen, Offset, check_up};
 pub use settings::{Address, OnOutage, RedisSettings, RedisTarget, Topology};
 pub use supervisor::{Condition, LinkState};
 pub use verify::Shortfall;
@@ -55,6 +56,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::cause::cause;
 use self::cluster::Cluster;
 use self::dial::Dial;
 use self::keys::Keys;
@@ -141,7 +143,7 @@ pub fn connect_watched(
     surroundings: Surroundings<'_>,
 ) -> Result<(Backend, watch::Receiver<Condition>), ConnectError> {
     let Surroundings { deliver, stop, tracker, metrics, clock } = surroundings;
-    let unusable = |error: redis::RedisError| ConnectError::Target(error.category().to_owned());
+    let unusable = |error: redis::RedisError| ConnectError::Target(cause(&error));
     let meters = Arc::new(Meters::new(metrics));
     let keys = Keys::new(&settings.prefix);
     let plan = Plan {

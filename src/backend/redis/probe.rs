@@ -172,9 +172,9 @@ impl Reading {
         }
     }
 
-    /// What it showed, told as of now, and how long asking took.
-    pub(super) fn shown(&self) -> (Duration, Duration) {
-        (self.time + self.at.elapsed(), self.round_trip)
+    /// What it showed, at some moment between the question and the answer.
+    pub(super) fn time(&self) -> Duration {
+        self.time
     }
 
     fn set(self, clock: &ClusterClock) {

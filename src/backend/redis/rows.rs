@@ -60,7 +60,7 @@ pub(super) fn record(id: SessionId, fields: &Fields) -> Result<SessionRecord, Ba
     let ttl = Duration::from_millis(fields.number("ttl")?);
     Ok(SessionRecord {
         id,
-        name: SessionName::parse(fields.text("name")?).map_err(|_| unreadable("a session's name"))?,
+        name: SessionName::kept(fields.text("name")?).map_err(|_| unreadable("a session's name"))?,
         host: participant_id(fields.text("host")?)?,
         capacity,
         locked: fields.text("locked")? == flag(true),

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cause::cause;
 use super::dial::Dial;
 use super::link::{Fault, Link, RESPONSE_TIMEOUT};
 use super::meters::Meters;
@@ -125,8 +126,7 @@ impl Sentinels {
         // In this order: an address can be newer than the configuration beside it, never older.
         commands.cmd("SENTINEL").arg("MASTER").arg(&self.master);
         commands.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
-        let mut answers =
-            link.call_each(&commands, 2).await.map_err(|fault| format!("{fault:?}"))?.into_iter();
+        let mut answers = link.call_each(&commands, 2).await.map_err(|fault| fault.to_string())?.into_iter();
         let (Some(state), Some(address)) = (answers.next(), answers.next()) else {
             return Err("an answer is missing".to_owned());
         };
@@ -137,7 +137,7 @@ impl Sentinels {
             }
             (Err(Fault::Failed(text) | Fault::Refused(text)), _)
             | (_, Err(Fault::Failed(text) | Fault::Refused(text))) => Err(text),
-            (Err(fault), _) | (_, Err(fault)) => Err(format!("{fault:?}")),
+            (Err(fault), _) | (_, Err(fault)) => Err(fault.to_string()),
         }
     }
 
@@ -178,7 +178,7 @@ impl Sentinels {
         }
         match tokio::time::timeout(RESPONSE_TIMEOUT, link.call_all(&commands, 2)).await {
             Ok(Ok(())) => Ok(link),
-            Ok(Err(fault)) => Err(format!("{fault:?}")),
+            Ok(Err(fault)) => Err(fault.to_string()),
             Err(_) => Err("no answer in time".to_owned()),
         }
     }
@@ -221,7 +221,7 @@ fn named(state: Value, address: Value) -> Option<Named> {
 }
 
 fn text(error: RedisError) -> String {
-    format!("{} {}", error.category(), error.detail().unwrap_or_default())
+    cause(&error)
 }
 
 #[cfg(test)]

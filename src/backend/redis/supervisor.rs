@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cause::cause;
 use super::link::Link;
 use super::meters::{Meters, Side};
 use super::primary::Primary;
@@ -239,5 +240,5 @@ impl Supervisor {
 }
 
 fn unreachable(error: redis::RedisError) -> Unfit {
-    Unfit::Unreachable(format!("{} {}", error.category(), error.detail().unwrap_or_default()))
+    Unfit::Unreachable(cause(&error))
 }

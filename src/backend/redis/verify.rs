@@ -32,7 +32,7 @@ const LOOKS: usize = 3;
 pub(super) enum Unfit {
     #[error("no connection: {0}")]
     Unreachable(String),
-    #[error("it failed a command: {0:?}")]
+    #[error("it failed a command: {0}")]
     Failing(Fault),
     #[error("no sentinel answers: {0}")]
     NoSentinel(String),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redis::RedisError;
 
+use super::cause::cause;
 use super::dial::Dial;
 use super::meters::Meters;
 use super::sentinels::Sentinels;
@@ -77,8 +78,8 @@ impl Whereabouts {
             Place::Fixed(dial) => Ok(Found { dial: (**dial).clone(), address: None }),
             Place::Told(sentinels) => {
                 let address = sentinels.ask().await?;
-                let dial = Dial::new(&self.target, &address)
-                    .map_err(|error| Unfit::Unreachable(error.category().to_owned()))?;
+                let dial =
+                    Dial::new(&self.target, &address).map_err(|error| Unfit::Unreachable(cause(&error)))?;
                 Ok(Found { dial, address: Some(address) })
             }
         }

@@ -1,11 +1,11 @@
 //! Redis: whether it will do, by what it shows of itself. What it shows is asked in `backend/redis/checkup`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::{Findings, State};
 use crate::backend::Durability;
-use crate::backend::redis::Facts;
+use crate::backend::redis::{Facts, Offset};
 use crate::config::Config;
 use crate::config::redis::Durability as Asked;
 use crate::server;
@@ -165,14 +165,12 @@ fn output_buffer(facts: &Facts, findings: &mut Findings) {
 
 fn clock(facts: &Facts, findings: &mut Findings) {
     const CHECK: &str = "clock";
-    let here = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    let (Some((there, round_trip)), Some(here)) = (facts.clock, here) else {
+    let Some(Offset { apart, within }) = facts.clock else {
         return findings.note(CHECK, State::Look, "the clock of Redis could not be read");
     };
-    let off = here.abs_diff(there);
-    let state = if off > CLOCK_OFF { State::Look } else { State::Ok };
+    let state = if apart > CLOCK_OFF { State::Look } else { State::Ok };
     let text =
-        format!("this host's and that of Redis differ by {} ms (± {} ms)", millis(off), millis(round_trip));
+        format!("this host's and that of Redis differ by {} ms (± {} ms)", millis(apart), millis(within));
     findings.note(CHECK, state, text);
 }
 
@@ -218,7 +216,7 @@ mod tests {
             durability: Some(Durability::Aof),
             replicas: 0,
             scripts: Ok(17),
-            clock: Some((SystemTime::now().duration_since(UNIX_EPOCH).unwrap(), Duration::from_micros(200))),
+            clock: Some(Offset { apart: Duration::from_micros(90), within: Duration::from_micros(100) }),
             round_trip: Ok(Duration::from_micros(900)),
         }
     }
@@ -278,7 +276,9 @@ mod tests {
         let full = judged(|facts| drop(facts.info.insert("used_memory".into(), "94371840".into())), &[]);
         assert_eq!(state_of(&full, "redis memory"), [State::Look]);
         let off = judged(
-            |facts| facts.clock = facts.clock.map(|(time, took)| (time + Duration::from_secs(2), took)),
+            |facts| {
+                facts.clock = facts.clock.map(|look| Offset { apart: Duration::from_secs(2), ..look });
+            },
             &[],
         );
         assert_eq!(state_of(&off, "clock"), [State::Look]);

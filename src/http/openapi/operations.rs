@@ -257,8 +257,13 @@ pub const OPERATIONS: &[Operation] = &[
         answer: (200, "A page", Content::Text("text/html")), ..CALL
     },
     Operation {
-        path: "/s/{id}", id: "getSharePage", summary: "Where a share link leads.",
-        answer: (200, "A page", Content::Text("text/html")), faults: &[SessionNotFound], ..CALL
+        path: "/s/{*link}", id: "getSharePage", summary: "Where a share link leads.",
+        answer: (200, "A page", Content::Text("text/html")), also: &[(404, "The page, which says that the link is not whole", Content::Text("text/html"))],
+        ..CALL
+    },
+    Operation {
+        path: "/s/", id: "getEmptySharePage", summary: "Where a share link leads that lost its id.",
+        answer: (404, "The page, which says that the link is not whole", Content::Text("text/html")), ..CALL
     },
     Operation {
         path: "/docs", id: "getApiPage", summary: "This description, for people.",

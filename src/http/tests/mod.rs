@@ -155,6 +155,31 @@ async fn the_page_is_one_document_with_a_strict_policy() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_not_whole_leads_to_the_page_that_says_so() {
+    let capitals = ID.to_uppercase();
+    for link in [
+        "",
+        &ID[1..],
+        &format!("{ID}0"),
+        &capitals,
+        &format!("{ID}/"),
+        &format!("{ID}/x"),
+        "%c0%af",
+        "%2e%2e",
+        "urn:uuid:1",
+    ] {
+        let answer = fetch(&app(), &format!("/s/{link}")).await;
+        assert_eq!(
+            (answer.status(), answer.header("content-type")),
+            (404, "text/html; charset=utf-8"),
+            "{link}"
+        );
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{link}");
+        assert_eq!(answer.body, include_bytes!("../../../web/index.html"), "{link}");
+    }
+}
+
+#[tokio::test]
 async fn the_sample_film_is_served_in_ranges_and_never_compressed() {
     let film = include_bytes!("../../../web/media/sample.webm");
     let get = |range: &'static str| async move {
@@ -215,7 +240,6 @@ async fn h7_an_id_that_is_none_is_a_session_we_do_not_have() {
             format!("/api/sessions/{id}"),
             format!("/api/sessions/{id}/messages"),
             format!("/api/sessions/{id}/ice"),
-            format!("/s/{id}"),
         ] {
             let answer = fetch(&app, &path).await;
             assert_eq!((answer.status(), answer.code().as_str()), (404, "session_not_found"), "{path}");

@@ -12,6 +12,7 @@ use crate::model::participant::{Color, DisplayName};
 use crate::model::password::Password;
 use crate::model::session::{Control, SessionName};
 use crate::model::verb::{SessionChange, Verb};
+use crate::model::visible;
 use crate::protocol::problem::{Code, Fault};
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ impl ChatData {
         let length = self.text.chars().count();
         if length == 0 || length > CHAT_MAX {
             return Err(Fault::field("text", "1 to 2000 characters"));
+        }
+        if !visible::has_visible(&self.text) {
+            return Err(Fault::field("text", "at least one visible character"));
         }
         if self.reply_to == Some(0) {
             return Err(Fault::field("reply_to", "the seq of an entry"));
