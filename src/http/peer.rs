@@ -1,4 +1,4 @@
-//! Who is at the other end of a request: the layer that asks [`client_ip`] once and keeps the answer with it.
+//! Who is at the other end of a request: the layer that asks `client_ip` once and keeps the answer with it.
 //!
 //! Not responsible for the rule, nor for what is done with an address.
 

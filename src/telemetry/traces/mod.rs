@@ -1,7 +1,7 @@
 //! Traces: spans of requests, publishes and repairs, for a collector that the settings name; without one nothing here runs.
 //!
 //! Responsible for which spans go out (ours, by layer; some of them, by chance or as the caller says), for what is told of a request, and for
-//! their end. Not responsible for the wire ([`collector`]), nor for where spans begin. A span never holds what a line must not, and none is per
+//! their end. Not responsible for the wire (`collector`), nor for where spans begin. A span never holds what a line must not, and none is per
 //! delivery. Code above asks for nothing but [`begin`] and [`answered`], which cost one look while there is no collector.
 
 mod collector;
