@@ -27,6 +27,16 @@ for (const frames of [true, false]) {
   });
 }
 
+/** Since when it has been in step for a second, in the simulation's time. */
+async function inStepForGood(time, inStep) {
+  let since = null;
+  await time.until('in step for good', () => {
+    since = inStep() ? (since ?? time.now) : null;
+    return since !== null && time.now - since > 1000;
+  });
+  return since;
+}
+
 test('300 ms after a start any two are within 120 ms (p95); 500 ms after a pause 99 % show one frame', async (t) => {
   const spreads = [];
   const frames = [];
@@ -102,13 +112,7 @@ test('who joins is within 100 ms after 2.5 s (p95) and changes nothing', async (
       await time.run(5000);
       const asked = time.now;
       const joiner = enter(`late${round}`);
-      let since = null;
-      await time.until('in step for good', () => {
-        const inStep = joiner.player.moving && Math.abs(drift(joiner)) <= 100;
-        since = inStep ? (since ?? time.now) : null;
-        return since !== null && time.now - since > 1000;
-      });
-      waits.push(since - asked);
+      waits.push((await inStepForGood(time, () => joiner.player.moving && Math.abs(drift(joiner)) <= 100)) - asked);
     }
     assert.equal(server.film.version, version);
   }
@@ -125,13 +129,7 @@ test('who joins and lands 840 ms off is within 100 ms after 2.5 s (p95) all the 
     const joiner = enter('late');
     await time.until('a start', () => joiner.player.moving);
     joiner.player.shove(seed % 2 ? -840 : 840); // a page that was not scheduled for so long
-    let since = null;
-    await time.until('in step for good', () => {
-      const inStep = joiner.player.moving && Math.abs(drift(joiner)) <= 100;
-      since = inStep ? (since ?? time.now) : null;
-      return since !== null && time.now - since > 1000;
-    });
-    waits.push(since - asked);
+    waits.push((await inStepForGood(time, () => joiner.player.moving && Math.abs(drift(joiner)) <= 100)) - asked);
   }
   t.diagnostic(told(waits));
   assert.ok(percentile(waits, 0.95) < 2500, told(waits));

@@ -4,19 +4,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Person } from './support/people.js';
 import { eventually } from './support/patience.js';
 import { house } from './support/servers.js';
-import { chromium } from './support/stage.js';
+import { watching } from './support/stage.js';
 
 test('the store goes away while a film plays: a pause comes to nothing and says so, a word waits', async () => {
   const home = await house();
-  const [ada, grace] = [await Person.arrive(chromium, 'Ada'), await Person.arrive(chromium, 'Grace')];
-  const path = await ada.create(home.doors[0]);
-  await grace.join(home.doors[1], path);
-  await grace.inside();
-  await ada.page.click('#empty-sample');
-  await Promise.all([ada.plays(), grace.plays()]);
+  const { ada, grace } = await watching(home);
   await ada.page.evaluate(() => {
     const place = /** @type {HTMLElement} */ (document.querySelector('#banners'));
     const said = (/** @type {any} */ (globalThis).said_ = []);

@@ -6,18 +6,7 @@ import { test } from 'node:test';
 import { inStep, NETWORK, Person } from './support/people.js';
 import { eventually } from './support/patience.js';
 import { house } from './support/servers.js';
-import { chromium, home } from './support/stage.js';
-
-async function watching(home) {
-  const [ada, grace] = [await Person.arrive(chromium, 'Ada'), await Person.arrive(chromium, 'Grace')];
-  const path = await ada.create(home.doors[0]);
-  await grace.join(home.doors[1], path);
-  await grace.inside();
-  await ada.page.click('#empty-sample');
-  await Promise.all([ada.plays(), grace.plays()]);
-  await inStep(ada, grace);
-  return { ada, grace };
-}
+import { home, watching } from './support/stage.js';
 
 test('a dropped network comes back by itself, with all it missed', async () => {
   const { ada, grace } = await watching(home);

@@ -3,7 +3,7 @@
 
 import { after, before } from 'node:test';
 
-import { browser } from './people.js';
+import { browser, inStep, Person } from './people.js';
 import { house } from './servers.js';
 
 /** @type {any} */
@@ -18,3 +18,15 @@ after(async () => {
   await chromium?.close();
   await home?.close();
 });
+
+/** Ada and Grace, each by a door of her own, with the sample film playing in step. @param {Awaited<ReturnType<typeof house>>} at */
+export async function watching(at) {
+  const [ada, grace] = [await Person.arrive(chromium, 'Ada'), await Person.arrive(chromium, 'Grace')];
+  const path = await ada.create(at.doors[0]);
+  await grace.join(at.doors[1], path);
+  await grace.inside();
+  await ada.page.click('#empty-sample');
+  await Promise.all([ada.plays(), grace.plays()]);
+  await inStep(ada, grace);
+  return { ada, grace };
+}
