@@ -138,8 +138,7 @@ export class Connection {
 
   #hello() {
     const resume = this.#wiring.resume() ?? undefined;
-    const hello = { type: 'hello', token: this.#token, resume, client: { name: 'sdk', version: VERSION } };
-    this.#socket.send(JSON.stringify(hello));
+    this.#socket.send(JSON.stringify({ type: 'hello', token: this.#token, resume, client: { name: 'sdk', version: VERSION } }));
   }
 
   /** @param {string} text */
@@ -178,12 +177,12 @@ export class Connection {
     const { random } = this.#world;
     const verdict = afterClose(code, reason, this.#goaway, random);
     this.#goaway = undefined;
-    if (verdict.then === 'token') this.#token = undefined;
-    const twice = verdict.then === 'token' && ++this.#refusals > 1;
-    if (this.#leaving || verdict.then === 'stop' || twice) return this.#end(code, reason);
+    const renew = verdict.then === 'token';
+    if (renew) this.#token = undefined;
+    if (this.#leaving || verdict.then === 'stop' || (renew && ++this.#refusals > 1)) return this.#end(code, reason);
     this.#abandon();
     this.#ordered = verdict.after_ms !== undefined;
-    const in_ms = verdict.then === 'token' ? 0 : (verdict.after_ms ?? backoff(this.#tries++, random));
+    const in_ms = renew ? 0 : (verdict.after_ms ?? backoff(this.#tries++, random));
     this.#timer = this.#world.setTimeout(() => void this.open(), in_ms);
     this.#to('retrying', { code, reason, in_ms });
   }

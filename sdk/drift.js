@@ -77,8 +77,7 @@ export class Drift {
   /** How long a seek takes on average, and how much that varies, in milliseconds. */
   get seek() {
     const count = this.#seeks.length;
-    if (count === 0) return { mean: SEEK_TIME_MS, sigma: STEADY_MS };
-    const mean = this.#seeks.reduce((sum, took) => sum + took, 0) / count;
+    const mean = count ? this.#seeks.reduce((sum, took) => sum + took, 0) / count : SEEK_TIME_MS;
     const sigma = Math.sqrt(this.#seeks.reduce((sum, took) => sum + (took - mean) ** 2, 0) / count);
     return { mean, sigma: count < 3 ? STEADY_MS : sigma };
   }

@@ -9,7 +9,7 @@ import { Repeats } from './repeats.js';
 import { PartyError, Ring } from './ring.js';
 import { quietly, world } from './world.js';
 
-/** @import { World } from './world.js' */
+/** @import { Socket, World } from './world.js' */
 /** @import { State, Why } from './connection.js' */
 /** @import { Entry, Frame, Media, Participant, Playback, PlayerStatus, Position, Session, Snapshot, Welcome } from './frames.js' */
 
@@ -47,7 +47,7 @@ const FILM = ['load', 'play', 'pause', 'seek', 'rate'];
  * @property {string} url `ws_url` of the admission
  * @property {(renew: boolean) => string | null | Promise<string | null>} getToken `renew`: the last one was refused or runs out
  * @property {Position | null} [resume] where to go on; what the tab's storage has when absent; null: begin anew
- * @property {new (url: string, protocol: string) => any} [WebSocket] for Node before 22
+ * @property {new (url: string, protocol: string) => Socket} [WebSocket] for Node before 22
  * @property {Partial<World>} [world] clocks and timers, for tests
  */
 
@@ -263,7 +263,7 @@ export class Party extends Emitter {
   /** @param {Frame} frame */
   #frame(frame) {
     const { type, id = '', data } = frame;
-    if (frame.seq !== undefined) return this.#entry(/** @type {Entry} */ (frame));
+    if (frame.seq) return this.#entry(/** @type {Entry} */ (frame));
     if (type === 'pong') return this.clock.pong(data);
     if ((type === 'ack' || type === 'error') && this.#ring.answer(frame)) return;
     const asked = this.#asked.get(id);

@@ -24,7 +24,7 @@ export class Repeats {
    * @returns {boolean} whether it was heard before
    */
   note({ type, from, n, data }) {
-    if (!from || n === undefined) return false;
+    if (!from || !n) return false;
     const words = `${from} ${hash(type + JSON.stringify(data))}`;
     const numbers = this.#heard.get(words) ?? [];
     const at = numbers.findIndex((heard) => heard >= n);

@@ -18,6 +18,11 @@ const WAITING = 256;
 const STALE_MS = 2_000;
 /** The wait after a refusal that names none. */
 const RETRY_MS = 1_000;
+/**
+ * The least wait after `rate_limited`: what it names lasts until one message may go. A server closes at 100 refusals within 10 s, and one
+ * message at a time, no sooner than this, meets 40 of them beside the first window's.
+ */
+const LIMITED_MS = 250;
 /** A question about the log's last number: a number so far ahead is never written, only answered by `gap`. */
 const AHEAD = 1_000;
 
@@ -76,6 +81,8 @@ export class Ring {
   #stalled = false;
   #ask = false;
   #wait = 0;
+  /** How many may be on their way: one, from a refusal by rate until nothing waits. */
+  #window = WINDOW;
   /** @type {any} */
   #timer;
 
@@ -173,6 +180,7 @@ export class Ring {
     this.#queue = this.#queue.filter((other) => other !== item);
     this.#log = Math.max(this.#log, item.n);
     this.#keep(item);
+    if (this.#queue.length === 0) this.#window = WINDOW;
     item.resolve({ duplicate: false, ...data });
   }
 
@@ -197,10 +205,12 @@ export class Ring {
       this.#log = last_n;
       return;
     }
-    const again = !item || ['rate_limited', 'unavailable', 'stale'].includes(code);
+    const limited = code === 'rate_limited';
+    const again = !item || limited || ['unavailable', 'stale'].includes(code);
     if (again || (code === 'conflict' && item.film && retry_after_ms)) {
       // `stale`: the server ends this connection next, and says why.
-      this.#wait = Math.max(this.#wait, retry_after_ms ?? RETRY_MS);
+      if (limited) this.#window = 1;
+      this.#wait = Math.max(this.#wait, retry_after_ms ?? RETRY_MS, limited ? LIMITED_MS : 0);
       if (!item) this.#ask = true;
       else item.unknown ||= code === 'unavailable';
       return;
@@ -234,7 +244,7 @@ export class Ring {
       if (this.#outlet.degraded()) return this.#later(RETRY_MS);
       return this.#outlet.restart('unknown');
     }
-    if (lost.length > 0 && lost[0].n !== log + 1) this.#outlet.lost({ type: '', data: null, reason: 'gone', acked: true });
+    if (lost[0] && lost[0].n !== log + 1) this.#outlet.lost({ type: '', data: null, reason: 'gone', acked: true });
     this.#kept = this.#kept.filter((item) => !lost.includes(item));
     this.#queue = all.filter((item) => !late.includes(item));
     sent.forEach((item, at) => (item.n = log + 1 + at));
@@ -254,7 +264,7 @@ export class Ring {
     // Given up before it had a number: nothing is known by it.
     this.#queue = this.#queue.filter((item) => item.n || !item.told);
     for (const item of this.#queue) {
-      if (this.#owed.size >= WINDOW) return;
+      if (this.#owed.size >= this.#window) return;
       if (item.id) continue;
       item.n ||= this.#next++;
       this.#top = Math.max(this.#top, item.n);

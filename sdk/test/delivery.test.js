@@ -71,6 +71,34 @@ test('over the rate it waits as told and keeps the order', async () => {
   assert.deepEqual(numbers(server, 'ada'), [1, 2, 3]);
 });
 
+test('a crowd of messages over the rate goes at the rate, far from the refusals that close a connection', async () => {
+  const { time, server, ada } = await alone();
+  // A gateway's own numbers: 20 a second, 60 at once; closed at 100 refusals within 10 s.
+  const refusals = [];
+  let [tokens, at] = [60, time.now];
+  server.refuse = (_, { type }) => {
+    if (type !== 'chat') return undefined;
+    tokens = Math.min(60, tokens + (time.now - at) / 50);
+    at = time.now;
+    if (tokens >= 1) return void tokens--;
+    refusals.push(time.now);
+    return { code: 'rate_limited', retry_after_ms: Math.ceil((1 - tokens) * 50) };
+  };
+  const all = Array.from({ length: 256 }, (_, at) => `m${at}`);
+  for (const text of all) ada.party.publish('chat', { text });
+  await time.run(25_000);
+  assert.deepEqual(texts(server), all);
+  assert.ok(refusals.length > 0);
+  const most = Math.max(...refusals.map((from) => refusals.filter((at) => at >= from && at < from + 10_000).length));
+  assert.ok(most < 80, `${most} within 10 s`);
+  // What comes after it is not held back: as many as before leave at once.
+  await time.run(5_000);
+  const held = server.log.length;
+  for (const text of all.slice(0, 32)) ada.party.publish('chat', { text });
+  await time.run(50);
+  assert.equal(server.log.length, held + 32);
+});
+
 test('`unavailable` means nobody knows: the same number again', async () => {
   const { time, server, ada } = await alone();
   let first = true;

@@ -61,6 +61,15 @@ test('create, join, connect, talk', async (t) => {
   assert.deepEqual((await call(server.base, 'GET', `/api/sessions/${admission.id}/messages?limit=1`, undefined, admission.token)).body.entries, page.entries.slice(1));
 });
 
+test('two hundred messages at once cost nobody the connection', async (t) => {
+  const { ada, bo } = await couple(t);
+  const all = Array.from({ length: 200 }, (_, at) => `m${at}`);
+  await Promise.all(all.map((text) => ada.party.publish('chat', { text })));
+  await bo.until('the last', () => chats(bo).length >= all.length);
+  assert.deepEqual(chats(bo), all);
+  assert.deepEqual(ada.told('state').map(([state]) => state), ['live']);
+});
+
 test('what the server refuses is told, and the numbers go on', async (t) => {
   const { ada, bo } = await couple(t);
   const sent = await Promise.allSettled([

@@ -61,6 +61,11 @@ export class Network {
         };
       }
 
+      /** As a socket's; one that was never opened is closed (3). */
+      get readyState() {
+        return this.#socket?.readyState ?? 3;
+      }
+
       send(text) {
         network.note('↑', SECRET.test(text) ? text.slice(0, text.indexOf(',')) : text);
         this.#socket?.send(text);
