@@ -16,6 +16,10 @@ use crate::protocol::framing::Framing;
 /// Listeners served before others may run: a direct write does not count against the runtime's budget. Some milliseconds of writes.
 const YIELD_EVERY: usize = 256;
 
+/// Listeners whose memory is asked for at once: since their last entry it has left every cache, and a core waits for many lines as long as for one.
+/// So few that the first are not pushed out by the writes before theirs.
+const AHEAD: usize = 16;
+
 /// How long a shard has had its thread, in listeners served.
 #[derive(Debug, Default)]
 pub(super) struct Turn(pub(super) usize);
@@ -77,18 +81,21 @@ impl Listeners {
     }
 }
 
-/// The hot loop: a write for each healthy listener, and nothing else.
+/// The hot loop: a look at some, then a write for each healthy one, and nothing else.
 fn hand(listeners: &[Listener], batch: &Batch, metrics: &Metrics) {
     let (mut sent, mut bytes) = (0, 0);
-    for Listener { outbox: listener, .. } in listeners {
-        match batch.runs.get(listener.framing()).map(|run| listener.deliver(run)) {
-            Some(Delivery::Sent(written)) => {
-                sent += 1;
-                bytes += written as u64;
+    for some in listeners.chunks(AHEAD) {
+        some.iter().for_each(|listener| listener.outbox.fetch());
+        for Listener { outbox: listener, .. } in some {
+            match batch.runs.get(listener.framing()).map(|run| listener.deliver(run)) {
+                Some(Delivery::Sent(written)) => {
+                    sent += 1;
+                    bytes += written as u64;
+                }
+                Some(Delivery::Skipped | Delivery::Lagging) => {}
+                // It came after the run was begun.
+                None => listener.lag(),
             }
-            Some(Delivery::Skipped | Delivery::Lagging) => {}
-            // It came after the run was begun.
-            None => listener.lag(),
         }
     }
     batch.sent(sent);

@@ -8,12 +8,14 @@ use tokio::time::timeout;
 mod receivers;
 mod spread;
 
+use super::outbox::Closing;
 use super::sink::Sink;
 use super::terms::Terms;
 use super::*;
 use crate::model::entry::{Entry, Epoch, Position};
 use crate::model::record::{EntryKind, Record};
 use crate::model::time::ClusterMs;
+use crate::protocol::close::Ending;
 
 /// Entries of a page, as the gateway asks for them.
 const PAGE: u64 = 256;
@@ -193,4 +195,35 @@ async fn who_comes_after_their_own_end_passed_is_ended_all_the_same() {
     scene.hub.expect(scene.session, Seq(2)).await;
     timeout(Duration::from_secs(1), again.woken()).await.expect_err("nothing to do");
     assert_eq!((again.last_wanted(), again.todo().closing), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seat_that_a_beat_found_lost_ends_once_its_room_has_come_as_far_as_the_beat() {
+    let mut scene = Scene::set(1).await;
+    scene.run();
+    let at = Position { epoch: scene.epoch, seq: Seq::ZERO };
+    let listener = scene.seat(ConnectionId(9), ParticipantId::new_random(), at).await;
+    let (seat, _) = *listener.seat().expect("it has one");
+    scene.hub.lose(scene.session, Seq(2), vec![seat]).await;
+    announced(&scene.hub, scene.session, scene.epoch, 1);
+    timeout(Duration::from_secs(1), listener.woken()).await.expect_err("the second entry may say better why");
+    assert_eq!(listener.todo().closing, None);
+    announced(&scene.hub, scene.session, scene.epoch, 2);
+    listener.woken().await;
+    assert_eq!(listener.todo().closing, Some(Closing::Ours(Ending::SeatLost)));
+    assert_eq!(scene.given(), [[1, 2], [1, 2]], "nobody else ends, and nobody lacks anything");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_without_a_room_here_cost_those_with_one_nothing() {
+    let mut scene = Scene::set(1).await;
+    let stranger = SessionId::new_random();
+    (1..=INBOX as u64 + 10).for_each(|seq| announced(&scene.hub, stranger, scene.epoch, seq));
+    scene.run();
+    let mut history = History { epoch: scene.epoch, head: Seq::ZERO, first: Seq(1), lineage: vec![] };
+    assert_eq!(scene.answer_repairs(&history).await, 0, "nobody asks for a room that is not there");
+    history.head = Seq(2);
+    (1..=2).for_each(|seq| announced(&scene.hub, scene.session, scene.epoch, seq));
+    assert_eq!(scene.answer_repairs(&history).await, 0, "in step");
+    assert_eq!(scene.given(), [[1, 2]]);
 }
