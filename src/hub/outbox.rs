@@ -180,7 +180,7 @@ impl Outbox {
     /// Looks at what a delivery will look at, and at nothing that has to be waited for before the next listener's is looked at: the processor
     /// then fetches many listeners' memory at the same time.
     pub(super) fn fetch(&self) {
-        std::hint::black_box((self.sink.framing(), self.state.is_poisoned(), self.connection));
+        std::hint::black_box((self.sink.framing(), self.state.is_poisoned()));
     }
 
     /// Sends a room's next run, if it is this listener's next one too.
